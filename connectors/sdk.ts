@@ -1,0 +1,178 @@
+/**
+ * The shape that all connectors have. A connector pulls pages of source rows from one upstream system; it
+ * knows nothing of records, topics or the log. Everything time-bound (timeouts, retries, rate limit, body
+ * and page limits) comes from `sdk-*.ts` beside this file, not from each connector.
+ *
+ * The sync loop drives a stream like this:
+ *
+ *   snapshot mode   feedStart() → snapshotPage(null) → … → snapshotPage(cursor) with `complete`
+ *   change mode     changes(cursor) → changes(next) → …   (from the feed's position noted before the snapshot)
+ *
+ * Cursors are opaque JSON values of the connector, kept in the position. Calls are repeatable: the same
+ * cursor may be asked again after a crash.
+ */
+
+/** JSON Schema (draft 2020-12) as data. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** Opaque to everyone but the connector. */
+export type Cursor = Json;
+
+/** One thing that an upstream said. */
+export interface SourceRow {
+  /** Natural id in the upstream, e.g. the card account; stable across pages and runs. */
+  readonly id: string;
+  /**
+   * Where the row stands in its source; unique within the stream and the same after a crash: feed sequence,
+   * file digest and row number, or natural id within a listing (the loop adds the snapshot's number).
+   */
+  readonly at: string;
+  /** Parsed, not cleaned; checked against the stream's row schema by the loop. */
+  readonly data: unknown;
+  /** The bytes as they came (of this row), for quarantine. */
+  readonly raw: Uint8Array;
+  /** The connector could not make a row of these bytes; the loop quarantines it with this. */
+  readonly damage?: RowDamage;
+}
+
+export interface RowDamage {
+  readonly code: 'TORN_LINE' | 'COLUMN_COUNT' | 'ENCODING' | 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP';
+  readonly path: string;
+  readonly detail: string;
+}
+
+export interface Page {
+  readonly rows: readonly SourceRow[];
+  /** Where to go on; kept in the position once every record of this page is appended. */
+  readonly next: Cursor;
+  /**
+   * `more`: ask again at once. `end`: a listing is complete, or a feed is drained; ask again after the
+   * stream's poll interval.
+   */
+  readonly state: 'more' | 'end';
+  /** Upstream's own time (epoch ms) as of which the page is true; the hub's clock where it gives none. */
+  readonly asOf: number;
+  /**
+   * Listings only, on the last page: whether absence from this listing may be believed at all. False when a
+   * line was torn, a control total did not match, or rows were refused.
+   */
+  readonly absenceUsable?: boolean;
+  /** Listings only: the upstream's own count of rows, where it gives one. */
+  readonly total?: number;
+}
+
+/** What proves that a row is really gone (rule 9). */
+export type AbsenceProof =
+  /** Pages are cut by key (`id > after`, ordered): rows cannot move between pages. */
+  | 'keyset'
+  /** `lookup` asks for each absent id. */
+  | 'point-read'
+  /** Absent from two complete listings in a row. */
+  | 'second-listing'
+  /** Absence means nothing (a partial listing). */
+  | 'none';
+
+export interface StreamSpec {
+  readonly name: string;
+  readonly title: { readonly en: string; readonly zh: string };
+  /** Streams whose recorded position must exist before this stream runs (rule 8): `cards`. */
+  readonly after: readonly string[];
+  /** `state`: rows are things with a natural id. `event`: rows happen once. */
+  readonly kind: 'state' | 'event';
+  /** What the transform is: `card`, `door`, `grant`, `swipe`. Chooses the mapping. */
+  readonly maps: string;
+  readonly rowSchema: JsonSchema;
+  readonly listing: { readonly absence: AbsenceProof } | null;
+  readonly feed: boolean;
+  /** In words, for the reference page: what may be lost or repeated upstream. */
+  readonly delivery: string;
+  readonly pollMsDefault: number;
+}
+
+export interface ConnectorSpec {
+  /** `card-core/gateway`, `card-core/files`, `access-control/rest`, `access-control/files`. */
+  readonly kind: string;
+  readonly title: { readonly en: string; readonly zh: string };
+  readonly summary: string;
+  /** JSON Schema of `options` in hub.yaml. Secrets are options whose schema has `writeOnly: true`. */
+  readonly options: JsonSchema;
+  readonly streams: readonly StreamSpec[];
+  /** What a newcomer would trip over, one sentence each. */
+  readonly quirks: readonly string[];
+}
+
+export interface CheckResult {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was expected, what came, what to do. */
+  readonly detail: string;
+}
+
+export interface Stream {
+  readonly spec: StreamSpec;
+  /** The feed's position now, noted before a snapshot starts. Streams without a feed: null. */
+  feedStart(signal: AbortSignal): Promise<Cursor>;
+  snapshotPage(cursor: Cursor, signal: AbortSignal): Promise<Page>;
+  changes(cursor: Cursor, signal: AbortSignal): Promise<Page>;
+  /** Point read for absence proof: the ids among these that the upstream still has. */
+  lookup?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** Upstream's own counts for `reconcile` (rows in a complete listing); undefined: it gives none. */
+  count?(signal: AbortSignal): Promise<number>;
+}
+
+export interface Connector {
+  readonly spec: ConnectorSpec;
+  check(signal: AbortSignal): Promise<readonly CheckResult[]>;
+  stream(name: string): Stream;
+  /** The upstream's clock minus ours in ms, where it can be known (doctor). */
+  clockSkewMs?(signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Everything that comes in from outside, injected. */
+export interface ConnectorContext {
+  /** The instance's name in hub.yaml, e.g. `core`. */
+  readonly source: string;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Folder that relative file options are resolved against (the folder of hub.yaml). */
+  readonly baseDir: string;
+  readonly note: (event: ConnectorNote) => void;
+}
+
+/** Progress and troubles for logs and metrics; never holds secrets or row contents. */
+export interface ConnectorNote {
+  readonly kind: 'retry' | 'slow' | 'token' | 'skipped' | 'clock';
+  readonly detail: string;
+}
+
+export interface ConnectorFactory {
+  readonly spec: ConnectorSpec;
+  open(options: Record<string, unknown>, context: ConnectorContext): Connector;
+}
+
+export type ConnectorErrorCode =
+  | 'TIMEOUT'
+  | 'CONNECTION'
+  | 'HTTP_STATUS'
+  | 'RATE_LIMITED'
+  | 'AUTH'
+  | 'SIGNATURE'
+  | 'PROTOCOL' // not the shape that the upstream promised
+  | 'TOO_LARGE'
+  | 'BUSINESS' // the upstream's own refusal; `upstreamCode` has its code
+  | 'CONFIG'
+  | 'FILE'
+  | 'CURSOR'; // the upstream no longer knows the cursor: take a new snapshot
+
+export class ConnectorError extends Error {
+  override readonly name = 'ConnectorError';
+  constructor(
+    readonly code: ConnectorErrorCode,
+    message: string,
+    readonly retry: 'now' | 'later' | 'never',
+    readonly details: { upstreamCode?: string; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: details.cause });
+  }
+}
