@@ -1,0 +1,160 @@
+import { join, resolve } from 'node:path';
+import type { ConnectorSpec, StreamSpec } from '../../connectors/sdk.js';
+import { parseDuration, parseSize } from './duration.js';
+import type { LogOption } from './log-option.js';
+import { secret } from './secret.js';
+import type {
+  Config,
+  LogConfig,
+  LogLevel,
+  SaslConfig,
+  SourceConfig,
+  SslFiles,
+  StreamConfig,
+} from './types.js';
+
+/** hub.yaml after hub.schema.json has accepted it and filled its defaults in. */
+export interface RawConfig {
+  readonly tenant: string;
+  readonly data: string;
+  readonly log: {
+    readonly engine: 'embedded' | 'kafka';
+    readonly prefix: string;
+    readonly brokers?: readonly string[];
+    readonly embedded: { readonly mapSize?: string };
+    readonly kafka: RawKafka;
+  };
+  readonly sources: Readonly<Record<string, RawSource>>;
+  readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+  readonly policy?: string;
+  readonly facade: { readonly host: string; readonly port: number; readonly registry: boolean };
+  readonly secrets: { readonly pseudonymKey?: string };
+  readonly keys: { readonly dir?: string; readonly keep: string };
+  readonly logging: { readonly level: LogLevel };
+}
+
+interface RawKafka {
+  readonly clientId: string;
+  readonly replicationFactor?: number;
+  readonly ssl: boolean | SslFiles;
+  readonly sasl?: { mechanism: SaslConfig['mechanism']; username: string; password: string };
+}
+
+interface RawSource {
+  readonly connector: string;
+  readonly options: Record<string, unknown>;
+  readonly streams: Readonly<Record<string, RawStream>>;
+  readonly mapping: Readonly<Record<string, unknown>>;
+}
+
+interface RawStream {
+  readonly enabled?: boolean;
+  readonly after?: readonly string[];
+  readonly poll?: string;
+  readonly snapshotEvery?: string;
+  readonly pageSize?: number;
+  readonly absence?: { readonly threshold?: { readonly count: number; readonly percent: number } };
+}
+
+/** As in hub.schema.json; used for streams that hub.yaml does not mention. */
+const ABSENCE_THRESHOLD = { count: 200, percent: 5 };
+
+export interface BuildContext {
+  readonly path: string;
+  readonly baseDir: string;
+  readonly specs: readonly ConnectorSpec[];
+  /** `--log`; stands above the file. */
+  readonly log: LogOption | undefined;
+  /** CARDHUB_DATA, absolute; stands above the file. */
+  readonly dataDir: string | undefined;
+}
+
+export function buildConfig(raw: RawConfig, context: BuildContext): Config {
+  const { baseDir } = context;
+  const dataDir = context.dataDir ?? resolve(baseDir, raw.data);
+  const key = raw.secrets.pseudonymKey;
+  return {
+    path: context.path,
+    baseDir,
+    tenant: raw.tenant,
+    dataDir,
+    log: buildLog(raw, context),
+    sources: buildSources(raw, context.specs),
+    readers: { profiles: raw.readers.profiles },
+    policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
+    facade: raw.facade,
+    secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
+    keys: {
+      dir: raw.keys.dir === undefined ? join(dataDir, 'keys') : resolve(baseDir, raw.keys.dir),
+      keepMs: parseDuration(raw.keys.keep) ?? 0,
+    },
+    logging: raw.logging,
+  };
+}
+
+function buildLog(raw: RawConfig, context: BuildContext): LogConfig {
+  const given = raw.log;
+  if ((context.log?.engine ?? given.engine) === 'embedded') {
+    const size = given.embedded.mapSize;
+    return {
+      engine: 'embedded',
+      prefix: given.prefix,
+      mapSizeBytes: size === undefined ? undefined : parseSize(size),
+    };
+  }
+  const option = context.log?.engine === 'kafka' ? context.log : undefined;
+  const { clientId, replicationFactor, ssl, sasl } = given.kafka;
+  return {
+    engine: 'kafka',
+    prefix: option?.prefix ?? given.prefix,
+    brokers: option?.brokers ?? given.brokers ?? [],
+    clientId,
+    replicationFactor,
+    ssl: typeof ssl === 'boolean' ? ssl : resolveFiles(ssl, context.baseDir),
+    sasl: sasl === undefined ? undefined : { ...sasl, password: secret(sasl.password) },
+  };
+}
+
+function resolveFiles(files: SslFiles, baseDir: string): SslFiles {
+  return Object.fromEntries(
+    Object.entries(files).map(([name, file]) => [name, resolve(baseDir, String(file))]),
+  );
+}
+
+function buildSources(raw: RawConfig, specs: readonly ConnectorSpec[]): SourceConfig[] {
+  const off = new Set<string>();
+  for (const [name, source] of Object.entries(raw.sources)) {
+    for (const [stream, given] of Object.entries(source.streams)) {
+      if (given.enabled === false) off.add(`${name}/${stream}`);
+    }
+  }
+  return Object.entries(raw.sources).map(([name, source]) => {
+    const streams = specs.find((spec) => spec.kind === source.connector)?.streams ?? [];
+    return {
+      name,
+      connector: source.connector,
+      options: source.options,
+      streams: streams.map((spec) => buildStream(name, spec, source.streams[spec.name] ?? {}, off)),
+      mapping: source.mapping,
+    };
+  });
+}
+
+function buildStream(
+  source: string,
+  spec: StreamSpec,
+  given: RawStream,
+  off: ReadonlySet<string>,
+): StreamConfig {
+  const after = [...spec.after.map((stream) => `${source}/${stream}`), ...(given.after ?? [])];
+  return {
+    source,
+    name: spec.name,
+    enabled: given.enabled ?? true,
+    after: [...new Set(after)].filter((id) => !off.has(id)),
+    pollMs: (given.poll === undefined ? undefined : parseDuration(given.poll)) ?? spec.pollMsDefault,
+    snapshotEveryMs: given.snapshotEvery === undefined ? undefined : parseDuration(given.snapshotEvery),
+    pageSize: given.pageSize,
+    absence: { threshold: given.absence?.threshold ?? ABSENCE_THRESHOLD },
+  };
+}

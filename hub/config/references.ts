@@ -1,0 +1,102 @@
+import type { ConnectorSpec } from '../../connectors/sdk.js';
+import type { SourceDocument } from './document.js';
+import { nearest } from './nearest.js';
+import type { ConfigProblem } from './types.js';
+
+/**
+ * `after:` names streams of other sources: each must exist and be switched on, and no stream may wait for
+ * itself, however long the way round is; a hub with such a circle would wait for ever without a word.
+ */
+export function checkReferences(document: SourceDocument, specs: readonly ConnectorSpec[]): ConfigProblem[] {
+  const graph = streamGraph(document.data, specs);
+  const problems: ConfigProblem[] = [];
+  for (const [id, node] of graph) {
+    for (const [index, target] of node.after.entries()) {
+      const path = ['sources', node.source, 'streams', node.stream, 'after', String(index)];
+      const spot = { ...document.place(path, 'value'), path: path.join('.') };
+      const known = graph.get(target);
+      if (known === undefined) {
+        const guess = nearest(target, [...graph.keys()]);
+        problems.push({
+          code: 'UNKNOWN_REFERENCE',
+          ...spot,
+          message: `expected the source/stream of a stream here; ${JSON.stringify(target)} is none of: ${[...graph.keys()].join(', ')}`,
+          ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
+        });
+      } else if (!known.enabled && node.enabled) {
+        problems.push({
+          code: 'UNKNOWN_REFERENCE',
+          ...spot,
+          message: `${id} waits for ${target}, which is switched off (enabled: false), so it would wait for ever`,
+          hint: `switch ${target} on, or take it out of after`,
+        });
+      }
+    }
+    const circle = findCircle(graph, id);
+    if (circle !== undefined) {
+      const path = ['sources', node.source, 'streams', node.stream, 'after'];
+      problems.push({
+        code: 'CYCLE',
+        ...document.place(path, 'key'),
+        path: path.join('.'),
+        message: `streams wait for each other in a circle: ${circle.join(' → ')}`,
+      });
+    }
+  }
+  return problems;
+}
+
+interface StreamNode {
+  readonly source: string;
+  readonly stream: string;
+  readonly enabled: boolean;
+  /** From hub.yaml. */
+  readonly after: readonly string[];
+  /** From hub.yaml and the connector's spec. */
+  readonly waitsFor: readonly string[];
+}
+
+function streamGraph(data: unknown, specs: readonly ConnectorSpec[]): Map<string, StreamNode> {
+  const graph = new Map<string, StreamNode>();
+  const sources = (data as { sources?: unknown }).sources;
+  for (const [source, block] of Object.entries(asBlock(sources))) {
+    const kind = asBlock(block)['connector'];
+    const streams = asBlock(asBlock(block)['streams']);
+    for (const spec of specs.find((candidate) => candidate.kind === kind)?.streams ?? []) {
+      const given = asBlock(streams[spec.name]);
+      const after = Array.isArray(given['after'])
+        ? given['after'].filter((target): target is string => typeof target === 'string')
+        : [];
+      graph.set(`${source}/${spec.name}`, {
+        source,
+        stream: spec.name,
+        enabled: given['enabled'] !== false,
+        after,
+        waitsFor: [...spec.after.map((stream) => `${source}/${stream}`), ...after],
+      });
+    }
+  }
+  return graph;
+}
+
+function asBlock(value: unknown): Record<string, unknown> {
+  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isBlock ? (value as Record<string, unknown>) : {};
+}
+
+/** The way from `start` back to itself; reported by the circle's first member in alphabetical order only. */
+function findCircle(graph: ReadonlyMap<string, StreamNode>, start: string): string[] | undefined {
+  const seen = new Set<string>();
+  const walk = (id: string, way: readonly string[]): string[] | undefined => {
+    for (const next of graph.get(id)?.waitsFor ?? []) {
+      if (next === start) return [...way, next];
+      if (seen.has(next)) continue;
+      seen.add(next);
+      const found = walk(next, [...way, next]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const circle = walk(start, [start]);
+  return circle !== undefined && circle.every((id) => id >= start) ? circle : undefined;
+}

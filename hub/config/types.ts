@@ -1,0 +1,125 @@
+/** What the rest of the hub sees of hub.yaml: defaults filled in, paths absolute, durations in milliseconds. */
+
+/** A value that must not reach a log, a message or a JSON document by accident. */
+export interface Secret {
+  /** The value itself; call it where it is used, keep the Secret everywhere else. */
+  reveal(): string;
+  toString(): string;
+  toJSON(): string;
+}
+
+export interface Config {
+  /** Absolute path of hub.yaml. */
+  readonly path: string;
+  /** Its folder; relative files are resolved against it. */
+  readonly baseDir: string;
+  readonly tenant: string;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly log: LogConfig;
+  /** In the order of the file. */
+  readonly sources: readonly SourceConfig[];
+  readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+  /** Absolute; undefined: the policy that comes with Cardhub. */
+  readonly policy: string | undefined;
+  readonly facade: { readonly host: string; readonly port: number; readonly registry: boolean };
+  readonly secrets: {
+    /** Undefined: a key file in `keys.dir` (`pseudonymKeyFile` in operate/secrets.ts). */
+    readonly pseudonymKey: Secret | undefined;
+  };
+  readonly keys: { readonly dir: string; readonly keepMs: number };
+  readonly logging: { readonly level: LogLevel };
+}
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+export type LogConfig = EmbeddedLogConfig | KafkaLogConfig;
+
+export interface EmbeddedLogConfig {
+  readonly engine: 'embedded';
+  readonly prefix: string;
+  readonly mapSizeBytes: number | undefined;
+}
+
+export interface KafkaLogConfig {
+  readonly engine: 'kafka';
+  readonly prefix: string;
+  /** `host:port`, at least one. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly replicationFactor: number | undefined;
+  readonly ssl: boolean | SslFiles;
+  readonly sasl: SaslConfig | undefined;
+}
+
+/** Absolute paths of PEM files. */
+export interface SslFiles {
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+}
+
+export interface SaslConfig {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: Secret;
+}
+
+export interface SourceConfig {
+  /** Name of the instance, e.g. `core`; first part of every key. */
+  readonly name: string;
+  /** Kind of the connector. */
+  readonly connector: string;
+  /** Checked by the connector's schema, its defaults filled in. May hold secrets: never print it. */
+  readonly options: Record<string, unknown>;
+  /** Every stream of the connector's spec, in the spec's order, those switched off included. */
+  readonly streams: readonly StreamConfig[];
+  /** `MapContext.profile`. */
+  readonly mapping: Readonly<Record<string, unknown>>;
+}
+
+export interface StreamConfig {
+  readonly source: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  /** `source/stream`: those of the connector's spec and those of hub.yaml, switched-off ones left out. */
+  readonly after: readonly string[];
+  readonly pollMs: number;
+  /** Undefined: the loop's own default. */
+  readonly snapshotEveryMs: number | undefined;
+  readonly pageSize: number | undefined;
+  /** More absent rows than either are held (rule 9). */
+  readonly absence: { readonly threshold: { readonly count: number; readonly percent: number } };
+}
+
+export type ConfigProblemCode =
+  | 'FILE_MISSING'
+  | 'FILE_UNREADABLE'
+  | 'YAML_SYNTAX'
+  | 'ENV_MISSING'
+  | 'UNKNOWN_KEY'
+  | 'MISSING_KEY'
+  | 'WRONG_TYPE'
+  | 'BAD_VALUE'
+  | 'UNKNOWN_CONNECTOR'
+  | 'UNKNOWN_STREAM'
+  | 'UNKNOWN_REFERENCE'
+  | 'CYCLE';
+
+/** One thing that is wrong with the configuration. Holds no value of a secret. */
+export interface ConfigProblem {
+  readonly code: ConfigProblemCode;
+  /** 1-based; undefined when the problem has no place in the file (a missing file, an option of the command line). */
+  readonly line: number | undefined;
+  readonly column: number | undefined;
+  /** `sources.core.options.url`; empty: the whole file. */
+  readonly path: string;
+  /** What was expected and what came. */
+  readonly message: string;
+  /** What to do. */
+  readonly hint?: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly path: string; readonly problems: readonly ConfigProblem[] };
