@@ -1,0 +1,136 @@
+/**
+ * What a decision needs to know, and in what form. `hub/views` gives it from memory; tests and `shadow` give
+ * it from wherever they like. Nothing here waits: a view answers at once or not at all.
+ */
+import type { DecisionReason, DenyReason } from './reasons.js';
+import type { ScheduleSpan } from './schedule.js';
+
+/** Days since 1970-01-01 as Avro `date` has them; a card is valid to the end of that day in Shanghai. */
+export type EpochDay = number;
+/** Epoch milliseconds. */
+export type EpochMs = number;
+
+export type CardState = 'NORMAL' | 'NOT_ISSUED' | 'EXPIRED' | 'REPLACED' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+export interface CardFacts {
+  readonly key: string;
+  /** Connector instance that owns the card, e.g. `core`. */
+  readonly source: string;
+  readonly version: number;
+  /** `out-of-scope`: temporary and merchant cards, decided by grant alone. */
+  readonly scope: 'master' | 'out-of-scope';
+  readonly state: CardState;
+  readonly lost: boolean;
+  readonly frozen: boolean;
+  readonly damaged: boolean;
+  readonly locked: boolean;
+  readonly validFrom?: EpochDay;
+  readonly validUntil?: EpochDay;
+  /** Person key of the holder. */
+  readonly holder?: string;
+}
+
+export interface PersonFacts {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  readonly state: 'ACTIVE' | 'LEFT' | 'REMOVED' | 'UNKNOWN';
+  readonly name?: string;
+  readonly schoolNumber?: string;
+  readonly personClass?: string;
+}
+
+export interface DoorFacts {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  /** PERIMETER, DORMITORY, LABORATORY …; a class that the policy does not name gets its default rules. */
+  readonly doorClass: string;
+  readonly building?: string;
+  readonly groups: readonly string[];
+  readonly readerProfile?: string;
+  readonly auditRequired: boolean;
+  readonly state: 'ACTIVE' | 'DISABLED' | 'REMOVED' | 'UNKNOWN';
+}
+
+/** One active grant that reaches this card at this door, whatever its time and direction. */
+export interface Right {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  readonly direction: 'ENTER' | 'EXIT' | 'BOTH' | 'UNKNOWN';
+  /** Half-open: `validFrom <= now < validUntil`. */
+  readonly validFrom?: EpochMs;
+  readonly validUntil?: EpochMs;
+  /** Empty: always. */
+  readonly schedule: readonly ScheduleSpan[];
+}
+
+export interface Passage {
+  readonly direction: 'ENTER' | 'EXIT';
+  readonly occurredAt: EpochMs;
+}
+
+export type CredentialReading =
+  | { readonly ok: true; readonly scheme: string; readonly value: string }
+  | { readonly ok: false; readonly reason: 'DENY_READER_PROFILE' | 'DENY_CARD_NUMBER_INVALID' };
+
+export interface DecisionView {
+  /** What the reader sent, read with the profile of that name; an unknown profile is never guessed around. */
+  readCredential(profile: string, text: string): CredentialReading;
+  card(key: string): CardFacts | undefined;
+  /** Every card that has this credential, ended ones too: two of them make the number ambiguous. */
+  cardsByCredential(scheme: string, value: string): readonly CardFacts[];
+  person(key: string): PersonFacts | undefined;
+  cardsOfPerson(key: string): readonly CardFacts[];
+  door(key: string): DoorFacts | undefined;
+  /** Active grants to the card, its holder or their groups (as of `now`) at the door or its door groups. */
+  rights(card: CardFacts, door: DoorFacts, now: EpochMs): readonly Right[];
+  /** The last admitted passage of the card through a door of that area, from door events only. */
+  lastPassage(cardKey: string, area: string, now: EpochMs): Passage | undefined;
+  /** Upstream's `asOf` of the last poll of that stream which the view has applied in full. */
+  asOf(source: string, stream: 'cards' | 'grants'): EpochMs | undefined;
+}
+
+export type Subject =
+  | { readonly type: 'credential'; readonly id: string; readonly readerProfile?: string }
+  | { readonly type: 'card'; readonly id: string }
+  | { readonly type: 'person'; readonly id: string };
+
+export interface DecisionRequest {
+  readonly subject: Subject;
+  /** Door key. */
+  readonly resource: string;
+  /** `enter` or `exit`; anything else is denied as unsupported. */
+  readonly action: string;
+}
+
+/** What shadow replay switches off: recorded swipes say nothing about how old our data was then. */
+export interface DecisionOptions {
+  readonly ignoreDataAge?: boolean;
+  readonly ignoreAntiPassback?: boolean;
+}
+
+/** A fact that the decision stands on; no personal data, so that it can be kept. */
+export interface Fact {
+  readonly kind: 'card' | 'person' | 'door' | 'grant';
+  readonly key: string;
+  readonly version: number;
+  readonly source: string;
+  readonly ageMs?: number;
+}
+
+export interface Decision {
+  readonly decision: boolean;
+  readonly reason: DecisionReason;
+  /** What would have denied under a stricter policy, e.g. DENY_FROZEN beside ALLOW_WARN_FROZEN. */
+  readonly warning?: DenyReason;
+  readonly policyVersion: string;
+  /** Age of the oldest data used; absent: that stream was never polled in full. */
+  readonly dataAgeMs?: number;
+  /** How long the answer may be cached; null: until the next event of anything among the facts. */
+  readonly ttlMs: number | null;
+  readonly facts: readonly Fact[];
+  /** The card that was judged, if one was found. */
+  readonly cardKey?: string;
+}
