@@ -1,0 +1,127 @@
+import type { AbsenceProof, Stream } from '../../connectors/sdk.js';
+import type { ContractRecord } from '../../transforms/outcome.js';
+import type { Progress } from './position.js';
+import { rowTopics, type Published } from './published.js';
+import type { RecordCodec } from './rows.js';
+import {
+  ABSENT_IDS_KEPT,
+  judgeAbsence,
+  keysetTracker,
+  seenTracker,
+  type AbsenceLimit,
+  type AbsenceVerdict,
+} from './snapshot.js';
+
+/** States after which a row's absence is no news. */
+const ENDED = new Set(['CLOSED', 'REPLACED', 'REMOVED', 'REVOKED', 'DISABLED', 'LEFT']);
+
+const LOOKUP_CHUNK = 200;
+
+export interface AbsenceDeps {
+  readonly source: string;
+  readonly maps: string;
+  readonly proof: AbsenceProof;
+  readonly stream: Stream;
+  readonly codec: RecordCodec;
+  readonly published: Published;
+  readonly limit: AbsenceLimit;
+}
+
+/** One listing's watch over what is missing from it. */
+export interface AbsenceWatch {
+  page(ids: readonly string[], progress: Progress): void;
+  /** After the last page: what to do with what is missing. Asks the upstream where the proof needs it. */
+  judge(progress: Progress, usable: boolean, now: number, signal: AbortSignal): Promise<AbsenceVerdict>;
+}
+
+function openIds(deps: AbsenceDeps): string[] {
+  const ids: string[] = [];
+  const prefix = `${deps.source}:`.length;
+  for (const topic of rowTopics(deps.maps)) {
+    for (const [key, bytes] of deps.published.entries(topic)) {
+      const state = (deps.codec.decode(topic, bytes) as { state: string }).state;
+      if (!ENDED.has(state)) ids.push(key.slice(prefix));
+    }
+  }
+  return ids;
+}
+
+/** @param resumed the listing began before this process did: what it saw then is known only from `progress` */
+export function watchAbsence(deps: AbsenceDeps, progress: Progress, resumed: boolean): AbsenceWatch {
+  if (deps.proof === 'none') return { page: () => undefined, judge: async () => ({ kind: 'none' }) };
+  const open = openIds(deps);
+  if (deps.proof === 'keyset') return watchKeyset(deps, open, progress, resumed);
+  const tracker = seenTracker(open);
+  return {
+    page: (ids) => tracker.page(ids),
+    async judge(after, usable, now, signal) {
+      if (!usable || resumed) return { kind: 'none' };
+      const missing = tracker.absent();
+      const proven =
+        deps.proof === 'point-read' ? await stillAbsent(deps.stream, missing, signal) : twice(missing, after);
+      return judgeAbsence(proven, open.length, deps.limit, after.allowances, now);
+    },
+  };
+}
+
+function watchKeyset(deps: AbsenceDeps, open: string[], progress: Progress, resumed: boolean): AbsenceWatch {
+  const tracker = resumed ? keysetTracker(open, progress) : keysetTracker(open);
+  const note = (after: Progress): void => {
+    after.lastId = tracker.lastId;
+    after.absent = tracker.absent().slice(0, ABSENT_IDS_KEPT);
+    after.absentCount = tracker.absentCount();
+  };
+  return {
+    page(ids, after) {
+      tracker.page(ids);
+      note(after);
+    },
+    async judge(after, usable, now) {
+      if (!usable || !tracker.usable) return { kind: 'none' };
+      tracker.complete();
+      note(after);
+      return judgeAbsence(tracker.absent(), open.length, deps.limit, after.allowances, now);
+    },
+  };
+}
+
+async function stillAbsent(stream: Stream, ids: readonly string[], signal: AbortSignal): Promise<string[]> {
+  if (stream.lookup === undefined) return [];
+  const absent: string[] = [];
+  for (let i = 0; i < ids.length; i += LOOKUP_CHUNK) {
+    const chunk = ids.slice(i, i + LOOKUP_CHUNK);
+    const present = await stream.lookup(chunk, signal);
+    absent.push(...chunk.filter((id) => !present.has(id)));
+  }
+  return absent;
+}
+
+/**
+ * Absent from this complete listing and from the one before; an operator's word for at least so many stands
+ * in for the second listing.
+ */
+function twice(missing: readonly string[], progress: Progress): readonly string[] {
+  const before = new Set(progress.candidates);
+  progress.candidates = missing;
+  if (progress.allowances.some((allowance) => allowance.count >= missing.length)) return missing;
+  return missing.filter((id) => before.has(id));
+}
+
+/** The records that end the rows with these ids. */
+export function closeRows(
+  deps: Pick<AbsenceDeps, 'source' | 'maps' | 'codec' | 'published'>,
+  ids: readonly string[],
+  close: (topic: string, key: string, value: object) => ContractRecord | null,
+): ContractRecord[] {
+  const records: ContractRecord[] = [];
+  for (const id of ids) {
+    const key = `${deps.source}:${id}`;
+    for (const topic of rowTopics(deps.maps)) {
+      const bytes = deps.published.value(topic, key);
+      if (bytes === undefined) continue;
+      const record = close(topic, key, deps.codec.decode(topic, bytes));
+      if (record !== null) records.push(record);
+    }
+  }
+  return records;
+}

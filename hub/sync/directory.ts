@@ -1,0 +1,140 @@
+import type { Card, Door, Position } from '../../contracts/types.js';
+import type { CredentialMatch } from '../../transforms/outcome.js';
+import type { Log, ReadBatch } from '../log/log.js';
+import { CredentialIndex, type CardLike } from './credentials.js';
+import type { RecordCodec } from './rows.js';
+import type { Lookups } from './stream.js';
+
+/**
+ * What one stream must know of others: who holds a credential, which doors there are, and how far every
+ * stream is recorded. Kept by following the log, since the other stream may run in another process. Before a
+ * page is mapped, everything that the streams it comes after have recorded is applied (rule 8).
+ */
+
+const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
+const CATCH_UP_MS_MAX = 30_000;
+
+export class Directory {
+  readonly #cards = new CredentialIndex();
+  /** Only what the index needs to take a card out again. */
+  readonly #known = new Map<string, CardLike>();
+  readonly #doors = new Set<string>();
+  readonly #positions = new Map<string, Position>();
+  readonly #applied = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #failure: Error | null = null;
+
+  constructor(
+    readonly log: Log,
+    readonly codec: RecordCodec,
+  ) {}
+
+  /** Follows the topics until aborted. `failed` settles only when the following ended with an error. */
+  follow(signal: AbortSignal, onPosition?: (position: Position) => void): void {
+    for (const topic of CARD_TOPICS)
+      this.#follow(topic, signal, (key, value) => this.#card(topic, key, value));
+    this.#follow('master.door', signal, (key, value) => {
+      if (value === null || (this.codec.decode('master.door', value) as Door).state === 'REMOVED')
+        this.#doors.delete(key);
+      else this.#doors.add(key);
+    });
+    this.#follow('hub.positions', signal, (key, value) => {
+      if (value === null) return;
+      const position = this.codec.decode('hub.positions', value) as Position;
+      this.#positions.set(key, position);
+      onPosition?.(position);
+    });
+  }
+
+  position(sourcePartition: string): Position | undefined {
+    return this.#positions.get(sourcePartition);
+  }
+
+  positions(): ReadonlyMap<string, Position> {
+    return this.#positions;
+  }
+
+  /** Settles when these streams have a complete listing (or a drained feed) on record. */
+  async recorded(sourcePartitions: readonly string[], signal: AbortSignal): Promise<void> {
+    const isRecorded = (id: string): boolean => {
+      const position = this.#positions.get(id);
+      return position !== undefined && (position.snapshotCompletedAt !== null || position.asOf > 0);
+    };
+    while (!sourcePartitions.every(isRecorded)) {
+      signal.throwIfAborted();
+      await this.#change(1_000);
+    }
+  }
+
+  /** Look-ups that include everything that these streams have recorded by now. */
+  async lookups(after: readonly string[]): Promise<Lookups> {
+    const deadline = Date.now() + CATCH_UP_MS_MAX;
+    while (!after.every((id) => this.#hasApplied(id))) {
+      if (Date.now() > deadline)
+        throw new Error('the card topics could not be followed up to their positions');
+      await this.#change(200);
+    }
+    return {
+      cardsByCredential: (scheme, value) => matchOf(this.#cards.holders(scheme, value)),
+      doorKnown: (doorKey) => this.#doors.has(doorKey),
+    };
+  }
+
+  #hasApplied(id: string): boolean {
+    const position = this.#positions.get(id);
+    if (position === undefined) return true;
+    return position.written.every(({ topic, partition, offset }) => {
+      if (topic !== 'master.door' && !(CARD_TOPICS as readonly string[]).includes(topic)) return true;
+      return (this.#applied.get(`${topic}/${partition}`) ?? -1) >= offset;
+    });
+  }
+
+  #card(topic: string, key: string, value: Uint8Array | null): void {
+    const before = this.#known.get(key) ?? null;
+    const decoded = value === null ? null : (this.codec.decode(topic, value) as Card);
+    const after = decoded === null ? null : { state: decoded.state, credentials: decoded.credentials };
+    this.#cards.replace(key, before, after);
+    if (after === null) this.#known.delete(key);
+    else this.#known.set(key, after);
+  }
+
+  #follow(topic: string, signal: AbortSignal, apply: (key: string, value: Uint8Array | null) => void): void {
+    const run = async (): Promise<void> => {
+      for await (const batch of this.log.read({ topic, until: 'follow', signal })) this.#apply(batch, apply);
+    };
+    run().catch((error: unknown) => {
+      if (!signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#wake();
+    });
+  }
+
+  #apply(batch: ReadBatch, apply: (key: string, value: Uint8Array | null) => void): void {
+    for (const record of batch.records) apply(record.key, record.value);
+    this.#applied.set(`${batch.topic}/${batch.partition}`, batch.next - 1);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  /** The next news, or the time limit; throws when the following has ended. */
+  async #change(ms: number): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#waiting.add(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+function matchOf(holders: readonly string[]): CredentialMatch {
+  if (holders.length === 0) return { kind: 'none' };
+  if (holders.length === 1) return { kind: 'one', cardKey: holders[0] as string };
+  return { kind: 'many', cardKeys: holders };
+}

@@ -1,0 +1,158 @@
+import type { Log } from '../log/log.js';
+
+/**
+ * What this stream has published, in memory: the newest value of each key of the state topics that it owns,
+ * and the ids of its newest events. It is rebuilt from the log whenever a writer is opened, so it is never
+ * more than a cache (rule 13). Change detection compares bytes: values are functions of the source row.
+ */
+
+/** Events within which a repeat is recognised, for each stream: the newest so many (rule 7). */
+export const EVENT_WINDOW = 300_000;
+
+export interface OwnedTopics {
+  readonly state: readonly string[];
+  readonly events: readonly string[];
+}
+
+const QUARANTINE = 'hub.quarantine';
+
+/** The topics that a mapping writes; one stream owns a key (rule 5). */
+export function ownedTopics(maps: string): OwnedTopics {
+  switch (maps) {
+    case 'card':
+      return {
+        state: ['hub.person-source', 'master.card', 'hub.out-of-scope-card', 'master.account', QUARANTINE],
+        events: ['master.card-event'],
+      };
+    case 'door':
+      return { state: ['master.door', QUARANTINE], events: [] };
+    case 'grant':
+      return { state: ['master.access-grant', QUARANTINE], events: [] };
+    case 'swipe':
+      return { state: ['master.door', QUARANTINE], events: ['master.door-event'] };
+    default:
+      throw new Error(`no mapping is called ${maps}`);
+  }
+}
+
+/** The topics whose records stand for the row itself, by which absence is judged. */
+export function rowTopics(maps: string): readonly string[] {
+  if (maps === 'card') return ['master.card', 'hub.out-of-scope-card'];
+  if (maps === 'door') return ['master.door'];
+  if (maps === 'grant') return ['master.access-grant'];
+  return [];
+}
+
+export class Published {
+  readonly #state = new Map<string, Map<string, Uint8Array>>();
+  readonly #events = new BoundedMap<string>(EVENT_WINDOW);
+  readonly #tuples = new BoundedMap<string>(EVENT_WINDOW);
+
+  constructor(topics: OwnedTopics) {
+    for (const topic of topics.state) this.#state.set(topic, new Map());
+  }
+
+  value(topic: string, key: string): Uint8Array | undefined {
+    return this.#state.get(topic)?.get(key);
+  }
+
+  put(topic: string, key: string, value: Uint8Array | null): void {
+    const keys = this.#state.get(topic);
+    if (keys === undefined) throw new Error(`${topic} is not owned by this stream`);
+    if (value === null) keys.delete(key);
+    else keys.set(key, value);
+  }
+
+  entries(topic: string): Iterable<[string, Uint8Array]> {
+    return this.#state.get(topic) ?? [];
+  }
+
+  /** Content of an event that was published under this id, within the window. */
+  eventContent(eventId: string): string | undefined {
+    return this.#events.get(eventId);
+  }
+
+  addEvent(eventId: string, content: string): void {
+    this.#events.set(eventId, content);
+  }
+
+  /** True when an earlier event had this tuple; the first one's id is kept. */
+  repeats(tuple: string, eventId: string): boolean {
+    const first = this.#tuples.get(tuple);
+    if (first === undefined) this.#tuples.set(tuple, eventId);
+    return first !== undefined && first !== eventId;
+  }
+}
+
+/** Insertion-ordered map that forgets its oldest entries beyond a limit. */
+class BoundedMap<V> {
+  readonly #map = new Map<string, V>();
+  constructor(readonly limit: number) {}
+  get(key: string): V | undefined {
+    return this.#map.get(key);
+  }
+  set(key: string, value: V): void {
+    this.#map.set(key, value);
+    if (this.#map.size <= this.limit) return;
+    const oldest = this.#map.keys().next();
+    if (oldest.done !== true) this.#map.delete(oldest.value);
+  }
+}
+
+export interface EventReading {
+  /** Decides whether the event is this stream's, and gives its id, content and repeat tuple. */
+  (value: Uint8Array, headers: Readonly<Record<string, string>>): EventFacts | null;
+}
+
+export interface EventFacts {
+  readonly eventId: string;
+  readonly content: string;
+  readonly tuple: string | null;
+}
+
+/**
+ * Reads back what `source/stream` has published: all keys of its state topics, and its events within the
+ * window (from each partition's end minus the window, since a partition may hold them all).
+ */
+export async function rebuildPublished(
+  log: Log,
+  topics: OwnedTopics,
+  keyPrefix: (topic: string) => string,
+  readEvent: (topic: string) => EventReading,
+): Promise<Published> {
+  const published = new Published(topics);
+  for (const topic of topics.state) {
+    const prefix = keyPrefix(topic);
+    for await (const batch of log.read({ topic, until: 'end' })) {
+      for (const record of batch.records) {
+        if (record.key.startsWith(prefix)) published.put(topic, record.key, record.value);
+      }
+    }
+  }
+  for (const topic of topics.events) {
+    const from = new Map<number, number>();
+    for (const bounds of await log.bounds(topic)) {
+      from.set(bounds.partition, Math.max(bounds.start, bounds.end - EVENT_WINDOW));
+    }
+    await rebuildEvents(log, topic, from, published, readEvent(topic));
+  }
+  return published;
+}
+
+async function rebuildEvents(
+  log: Log,
+  topic: string,
+  from: ReadonlyMap<number, number>,
+  published: Published,
+  read: EventReading,
+): Promise<void> {
+  for await (const batch of log.read({ topic, from, until: 'end' })) {
+    for (const record of batch.records) {
+      if (record.value === null) continue;
+      const facts = read(record.value, record.headers);
+      if (facts === null) continue;
+      published.addEvent(facts.eventId, facts.content);
+      if (facts.tuple !== null) published.repeats(facts.tuple, facts.eventId);
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import type { SourceRow } from '../../connectors/sdk.js';
+import type { Card, Quarantine } from '../../contracts/types.js';
+import type { ContractRecord, MapContext, Mapped, Mark, RejectReason } from '../../transforms/outcome.js';
+import { RULES_VERSION } from '../../transforms/outcome.js';
+import { createDigestSum, recordDigest } from '../log/digest.js';
+import type { LogRecord } from '../log/log.js';
+import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
+import type { CardLike, CredentialIndex } from './credentials.js';
+import type { TopicDigest } from './position.js';
+import type { Published } from './published.js';
+
+/**
+ * Source rows → records and outcomes. It changes `published`, `credentials` and `digests` as it goes: when
+ * the append of what it gave fails, all three are thrown away and rebuilt from the log.
+ */
+
+export interface RecordCodec {
+  encode(topic: string, value: object): Uint8Array;
+  decode(topic: string, bytes: Uint8Array): object;
+  headers(topic: string, key: string, id: string, timeMs: number): Readonly<Record<string, string>>;
+}
+
+export interface SealedRaw {
+  readonly algorithm: string;
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+export interface RowDeps {
+  readonly source: string;
+  readonly stream: string;
+  readonly codec: RecordCodec;
+  readonly mapping: (row: unknown, context: MapContext) => Mapped;
+  readonly validate: ValidateFunction;
+  readonly published: Published;
+  readonly credentials: CredentialIndex;
+  readonly digests: Map<string, TopicDigest>;
+  readonly eventTopics: ReadonlySet<string>;
+  readonly pseudonym: (text: string) => string;
+  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+}
+
+export interface PageFacts {
+  /** `s12/` for rows of the twelfth listing, `` for a feed: part of every record's id. */
+  readonly place: string;
+  readonly context: MapContext;
+}
+
+export interface RowBatch {
+  readonly records: LogRecord[];
+  readonly books: BookLines;
+}
+
+type Reject = { reason: RejectReason; path: string; detail: string };
+
+export class RowMapper {
+  constructor(readonly deps: RowDeps) {}
+
+  /** Enters one row into the batch. Never throws for what an upstream sent. */
+  enter(row: SourceRow, page: PageFacts, batch: RowBatch): RowOutcome {
+    const marks = new Set<Mark>();
+    const outcome = this.#outcome(row, page, batch, marks);
+    enterRow(batch.books, outcome, marks);
+    return outcome;
+  }
+
+  /** A record that stands for no row of this page: an absent row's end. */
+  add(record: ContractRecord, id: string, batch: RowBatch): boolean {
+    return this.#apply(record, id, batch, new Set()) === 'new';
+  }
+
+  #outcome(row: SourceRow, page: PageFacts, batch: RowBatch, marks: Set<Mark>): RowOutcome {
+    const refused = this.#refuse(row);
+    if (refused !== null) return this.#quarantine(row, page, refused, batch);
+    const mapped = this.deps.mapping(row.data, page.context);
+    if (mapped.kind === 'reject') return this.#quarantine(row, page, mapped, batch);
+    const clash = mapped.records.find((record) => this.#clashes(record));
+    if (clash !== undefined) {
+      const detail = `an event with the id ${clash.eventId ?? ''} and other content was published before`;
+      return this.#quarantine(row, page, { reason: 'DUPLICATE_KEY_DIFFERENT', path: '/', detail }, batch);
+    }
+    for (const mark of mapped.marks) marks.add(mark);
+    let fresh = 0;
+    let older = 0;
+    mapped.records.forEach((record, i) => {
+      const applied = this.#apply(record, `${page.place}${row.at}#${i}`, batch, marks);
+      if (applied === 'new') fresh += 1;
+      if (applied === 'older') older += 1;
+    });
+    this.#endQuarantine(row, page, batch);
+    if (mapped.filtered !== undefined) return { kind: 'filtered', reason: mapped.filtered };
+    if (fresh > 0) return { kind: 'published' };
+    return older > 0 ? { kind: 'filtered', reason: 'OLDER_THAN_PUBLISHED' } : { kind: 'unchanged' };
+  }
+
+  #refuse(row: SourceRow): Reject | null {
+    if (row.damage !== undefined) {
+      const { code, path, detail } = row.damage;
+      return { reason: 'DAMAGED_ROW', path, detail: `${code}: ${detail}` };
+    }
+    if (this.deps.validate(row.data)) return null;
+    const error = this.deps.validate.errors?.[0];
+    return { reason: 'SCHEMA', path: error?.instancePath || '/', detail: error?.message ?? 'wrong shape' };
+  }
+
+  #clashes(record: ContractRecord): boolean {
+    if (record.eventId === undefined) return false;
+    const before = this.deps.published.eventContent(record.eventId);
+    return before !== undefined && before !== eventContent(record.value);
+  }
+
+  #apply(record: ContractRecord, id: string, batch: RowBatch, marks: Set<Mark>): 'new' | 'same' | 'older' {
+    if (record.eventId !== undefined) return this.#applyEvent(record, record.eventId, batch);
+    if (record.topic !== 'master.card' && record.topic !== 'hub.out-of-scope-card') {
+      return this.#applyState(record, record.value, id, batch);
+    }
+    const shared = this.deps.credentials.isShared(record.key, record.value as Card);
+    if (shared) marks.add('AMBIGUOUS_CREDENTIAL');
+    const value = shared ? withMark(record.value as Card, 'AMBIGUOUS_CREDENTIAL') : record.value;
+    const before = this.#cardBefore(record);
+    const applied = this.#applyState(record, value, id, batch);
+    if (applied === 'new') this.#spreadMark(record, before, id, batch);
+    return applied;
+  }
+
+  #applyEvent(record: ContractRecord, eventId: string, batch: RowBatch): 'new' | 'same' {
+    if (this.deps.published.eventContent(eventId) !== undefined) return 'same';
+    this.deps.published.addEvent(eventId, eventContent(record.value));
+    const value = this.deps.codec.encode(record.topic, record.value);
+    this.#push(batch, record.topic, record.key, value, eventId, record.time);
+    return 'new';
+  }
+
+  #applyState(record: ContractRecord, value: object, id: string, batch: RowBatch): 'new' | 'same' | 'older' {
+    const before = this.deps.published.value(record.topic, record.key);
+    const bytes = this.deps.codec.encode(record.topic, value);
+    if (before !== undefined) {
+      if (sameBytes(before, bytes)) return 'same';
+      const version = (this.deps.codec.decode(record.topic, before) as { version?: number }).version ?? 0;
+      if (record.version > 0 && record.version < version) return 'older';
+    }
+    this.#push(batch, record.topic, record.key, bytes, `${this.#prefix()}${id}`, record.time);
+    return 'new';
+  }
+
+  #cardBefore(record: ContractRecord): CardLike | null {
+    const bytes = this.deps.published.value(record.topic, record.key);
+    return bytes === undefined ? null : (this.deps.codec.decode(record.topic, bytes) as Card);
+  }
+
+  /** A card's numbers changed: those who share or shared one are republished with or without the mark. */
+  #spreadMark(record: ContractRecord, before: CardLike | null, id: string, batch: RowBatch): void {
+    const others = this.deps.credentials.replace(record.key, before, record.value as Card);
+    let n = 0;
+    for (const key of others) {
+      const topic = this.deps.published.value('master.card', key) ? 'master.card' : 'hub.out-of-scope-card';
+      const bytes = this.deps.published.value(topic, key);
+      if (bytes === undefined) continue;
+      const card = this.deps.codec.decode(topic, bytes) as Card;
+      const shared = this.deps.credentials.isShared(key, card);
+      if (shared === card.dataQuality.includes('AMBIGUOUS_CREDENTIAL')) continue;
+      const value = shared
+        ? withMark(card, 'AMBIGUOUS_CREDENTIAL')
+        : { ...card, dataQuality: card.dataQuality.filter((mark) => mark !== 'AMBIGUOUS_CREDENTIAL') };
+      const encoded = this.deps.codec.encode(topic, value);
+      this.#push(batch, topic, key, encoded, `${this.#prefix()}${id}~${n++}`, record.time);
+      if (shared) enterLateMark(batch.books, 'AMBIGUOUS_CREDENTIAL');
+    }
+  }
+
+  #quarantine(row: SourceRow, page: PageFacts, reject: Reject, batch: RowBatch): RowOutcome {
+    const key = this.#rowKey(row);
+    const rawDigest = this.deps.pseudonym(`raw:${Buffer.from(row.raw).toString('base64')}`);
+    const bytes = this.deps.published.value('hub.quarantine', key);
+    const before =
+      bytes === undefined ? null : (this.deps.codec.decode('hub.quarantine', bytes) as Quarantine);
+    const repeated =
+      before !== null &&
+      before.state !== 'REPLAYED' &&
+      before.rawDigest === rawDigest &&
+      before.reason === reject.reason &&
+      before.path === reject.path &&
+      before.rulesVersion === RULES_VERSION;
+    if (!repeated) {
+      const value: Quarantine = {
+        rowKey: key,
+        source: this.deps.source,
+        stream: this.deps.stream,
+        rowId: row.id,
+        at: `${page.place}${row.at}`,
+        reason: reject.reason,
+        path: reject.path,
+        detail: reject.detail,
+        rulesVersion: RULES_VERSION,
+        state: 'OPEN',
+        asOf: page.context.asOf,
+        rawDigest,
+        raw: { ...this.deps.seal(row.raw, key, page.context.asOf) },
+      };
+      this.#pushQuarantine(value, `${page.place}${row.at}#q`, batch);
+    }
+    return { kind: 'quarantined', reason: reject.reason };
+  }
+
+  /** A later, sound form of the row ends its stay in quarantine. */
+  #endQuarantine(row: SourceRow, page: PageFacts, batch: RowBatch): void {
+    const bytes = this.deps.published.value('hub.quarantine', this.#rowKey(row));
+    if (bytes === undefined) return;
+    const value = this.deps.codec.decode('hub.quarantine', bytes) as Quarantine;
+    if (value.state !== 'OPEN') return;
+    this.#pushQuarantine({ ...value, state: 'REPLAYED' }, `${page.place}${row.at}#r`, batch);
+  }
+
+  #pushQuarantine(value: Quarantine, id: string, batch: RowBatch): void {
+    const bytes = this.deps.codec.encode('hub.quarantine', value);
+    this.#push(batch, 'hub.quarantine', value.rowKey, bytes, `${this.#prefix()}${id}`, value.asOf);
+  }
+
+  #push(batch: RowBatch, topic: string, key: string, value: Uint8Array, id: string, time: number): void {
+    batch.records.push({ topic, key, value, headers: this.deps.codec.headers(topic, key, id, time) });
+    enterRecord(batch.books, topic);
+    const digest = digestOf(this.deps.digests, topic);
+    digest.records += 1;
+    digest.sum.add(recordDigest(key, value));
+    if (this.deps.eventTopics.has(topic)) {
+      digest.keys += 1;
+      return;
+    }
+    const before = this.deps.published.value(topic, key);
+    if (before === undefined) digest.keys += 1;
+    else digest.sum.subtract(recordDigest(key, before));
+    this.deps.published.put(topic, key, value);
+  }
+
+  #rowKey(row: SourceRow): string {
+    return `${this.deps.source}:${this.deps.stream}:${row.id.slice(0, 200)}`;
+  }
+
+  #prefix(): string {
+    return `${this.deps.source}:${this.deps.stream}:`;
+  }
+}
+
+function digestOf(digests: Map<string, TopicDigest>, topic: string): TopicDigest {
+  let digest = digests.get(topic);
+  if (digest === undefined) {
+    digest = { records: 0, keys: 0, sum: createDigestSum() };
+    digests.set(topic, digest);
+  }
+  return digest;
+}
+
+function withMark(card: Card, mark: Mark): Card {
+  return card.dataQuality.includes(mark)
+    ? card
+    : { ...card, dataQuality: [...card.dataQuality, mark].sort() };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+/**
+ * The part of an event that its source row alone decides. Two rows with one id and different content are a
+ * fault of the upstream; whether the card was known when the row was read is not.
+ */
+export function eventContent(value: object): string {
+  const event = value as Record<string, unknown>;
+  return [
+    event.occurredAt,
+    event.doorKey ?? event.cardKey,
+    event.direction ?? event.kind,
+    event.granted,
+  ].join('|');
+}

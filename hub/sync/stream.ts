@@ -1,0 +1,367 @@
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { ConnectorError, type Cursor, type Page, type Stream } from '../../connectors/sdk.js';
+import type { Position } from '../../contracts/types.js';
+import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../transforms/outcome.js';
+import { LogError, type Log, type LogWriter } from '../log/log.js';
+import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
+import { addBooks, emptyBooks, type BookLines } from './books.js';
+import { CredentialIndex } from './credentials.js';
+import { firstProgress, readPosition, writePosition, type Progress } from './position.js';
+import { ownedTopics, rebuildPublished, type EventFacts, type Published } from './published.js';
+import { RowMapper, type RecordCodec, type RowBatch, type SealedRaw } from './rows.js';
+import { nextStep, type StreamTiming } from './schedule.js';
+import type { AbsenceLimit } from './snapshot.js';
+
+/**
+ * One source partition from its upstream to the log. The only writer of its keys:
+ *
+ *   open writer (fence, then read the position) → rebuild what was published → step, step, step …
+ *
+ * A step pulls one page, maps its rows, and appends records and position in one transaction. The next page
+ * is pulled and mapped while the append of the last one is under way; a page is never pulled inside a
+ * transaction. After any failed append everything in memory is dropped and rebuilt from the log.
+ */
+
+export interface StreamDeps {
+  readonly id: string;
+  readonly source: string;
+  readonly stream: Stream;
+  readonly log: Log;
+  readonly codec: RecordCodec;
+  readonly mapping: (row: unknown, context: MapContext) => Mapped;
+  readonly validate: ValidateFunction;
+  readonly profile: Readonly<Record<string, unknown>>;
+  readonly timing: StreamTiming;
+  readonly limit: AbsenceLimit;
+  readonly pseudonym: (text: string) => string;
+  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  readonly readEvent: (topic: string, value: Uint8Array) => Omit<EventFacts, 'eventId'>;
+  readonly closeAbsent: (topic: string, key: string, value: object, asOf: number) => ContractRecord | null;
+  /** Other streams' cards and doors, as recorded; settles once they are applied (rule 8). */
+  readonly lookups: () => Promise<Lookups>;
+  readonly now: () => number;
+  readonly note: (event: StreamNote) => void;
+}
+
+export interface Lookups {
+  readonly cardsByCredential: (scheme: string, value: string) => CredentialMatch;
+  readonly doorKnown: (doorKey: string) => boolean;
+}
+
+export type StreamNote =
+  | { readonly kind: 'batch'; readonly id: string; readonly books: BookLines; readonly asOf: number }
+  | { readonly kind: 'listing'; readonly id: string; readonly number: number; readonly rows: number }
+  | { readonly kind: 'held'; readonly id: string; readonly count: number; readonly number: number }
+  | { readonly kind: 'trouble'; readonly id: string; readonly error: Error; readonly retryInMs: number };
+
+/** Absent rows ended in one append. */
+const CLOSE_CHUNK = 5_000;
+
+/** Work that an operator's command asks of the owner, done between two steps. */
+export type StreamCommand = (run: StreamRun) => Promise<void>;
+
+export class StreamRun {
+  readonly progress: Progress;
+  readonly published: Published;
+  readonly books = emptyBooks();
+  #watch: AbsenceWatch | null = null;
+  #listingWanted: boolean;
+  #feedMore = true;
+  #feedPolledAt: number | null = null;
+  #listingRows = 0;
+  #append: Promise<unknown> = Promise.resolve();
+  #failure: Error | null = null;
+  readonly #mapper: RowMapper;
+
+  private constructor(
+    readonly deps: StreamDeps,
+    readonly writer: LogWriter,
+    progress: Progress,
+    published: Published,
+    credentials: CredentialIndex,
+    wantListing: boolean,
+  ) {
+    this.progress = progress;
+    this.published = published;
+    this.#listingWanted = wantListing;
+    this.#mapper = new RowMapper({
+      source: deps.source,
+      stream: deps.stream.spec.name,
+      codec: deps.codec,
+      mapping: deps.mapping,
+      validate: deps.validate,
+      published,
+      credentials,
+      digests: progress.digests,
+      eventTopics: new Set(ownedTopics(deps.stream.spec.maps).events),
+      pseudonym: deps.pseudonym,
+      seal: deps.seal,
+    });
+  }
+
+  static async open(deps: StreamDeps, options: { wantListing: boolean }): Promise<StreamRun> {
+    const writer = await deps.log.openWriter(deps.id);
+    try {
+      const stored = writer.position?.value;
+      const progress =
+        stored === null || stored === undefined
+          ? firstProgress()
+          : readPosition(deps.codec.decode('hub.positions', stored) as Position);
+      const published = await rebuild(deps);
+      const credentials = new CredentialIndex();
+      for (const topic of ['master.card', 'hub.out-of-scope-card']) {
+        for (const [key, bytes] of published.entries(topic)) {
+          credentials.replace(key, null, deps.codec.decode(topic, bytes) as never);
+        }
+      }
+      return new StreamRun(deps, writer, progress, published, credentials, options.wantListing);
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+  }
+
+  /** One step. @returns how long to wait before the next one, 0 when there is more to do now. */
+  async step(signal: AbortSignal): Promise<number> {
+    const { spec } = this.deps.stream;
+    const now = this.deps.now();
+    const next = nextStep(
+      {
+        hasListing: spec.listing !== null,
+        hasFeed: spec.feed,
+        listing: this.progress.listing,
+        listingCompletedAt: this.progress.snapshotCompletedAt,
+        listingWanted: this.#listingWanted,
+        feedMore: this.#feedMore,
+        feedPolledAt: this.#feedPolledAt,
+      },
+      this.deps.timing,
+      now,
+    );
+    if (next.kind === 'wait') {
+      await this.settle();
+      return Math.max(1, next.until - now);
+    }
+    if (next.kind === 'feed') await this.#feedStep(signal);
+    else await this.#listingStep(next.start, signal);
+    return 0;
+  }
+
+  /** Asks for a new listing at the next step. */
+  wantListing(): void {
+    this.#listingWanted = true;
+  }
+
+  /** True once the listing that was wanted is complete and the feed is drained. */
+  isDone(): boolean {
+    return !this.#listingWanted && !this.progress.listing && !(this.deps.stream.spec.feed && this.#feedMore);
+  }
+
+  /** Settles when everything that was mapped is in the log; throws what the append threw. */
+  async settle(): Promise<void> {
+    await this.#append;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async close(): Promise<void> {
+    await this.#append.catch(() => undefined);
+    await this.writer.close();
+  }
+
+  /** Commits a change of the progress alone, or with records that an operator's command gave. */
+  async commit(batch: RowBatch, mode: 'SNAPSHOT' | 'CHANGES'): Promise<void> {
+    await this.#hand(batch, mode);
+    await this.settle();
+  }
+
+  /** Maps rows outside of a page (replay) into a batch. */
+  async map(rows: Page['rows'], place: string, asOf: number): Promise<RowBatch> {
+    const batch: RowBatch = { records: [], books: emptyBooks() };
+    const context = await this.#context(asOf);
+    for (const row of rows) this.#mapper.enter(row, { place, context }, batch);
+    return batch;
+  }
+
+  async #feedStep(signal: AbortSignal): Promise<void> {
+    let page: Page;
+    try {
+      page = await this.deps.stream.changes(this.progress.feedCursor, signal);
+    } catch (error) {
+      if (
+        error instanceof ConnectorError &&
+        error.code === 'CURSOR' &&
+        this.deps.stream.spec.listing !== null
+      ) {
+        // The feed no longer reaches back to where we stand: only a new listing can close the gap.
+        this.progress.feedCursor = await this.deps.stream.feedStart(signal);
+        this.#listingWanted = true;
+        this.#feedPolledAt = this.deps.now();
+        return;
+      }
+      throw error;
+    }
+    const batch = await this.map(page.rows, '', page.asOf);
+    this.progress.feedCursor = page.next;
+    // While the feed has a backlog the data are not yet as young as the page says.
+    if (page.state === 'end') this.#advanceAsOf(page.asOf);
+    this.#feedMore = page.state === 'more';
+    this.#feedPolledAt = this.deps.now();
+    await this.#hand(batch, 'CHANGES');
+  }
+
+  async #listingStep(start: boolean, signal: AbortSignal): Promise<void> {
+    if (start) await this.#startListing(signal);
+    this.#watch ??= watchAbsence(this.#absenceDeps(), this.progress, !start);
+    const page = await this.deps.stream.snapshotPage(this.progress.listingCursor, signal);
+    const place = `s${this.progress.snapshotNumber}/`;
+    const batch = await this.map(page.rows, place, page.asOf);
+    this.#watch.page(
+      page.rows.map((row) => row.id),
+      this.progress,
+    );
+    this.#listingRows += page.rows.length;
+    this.progress.listingAsOf ??= page.asOf;
+    if (page.state === 'end') await this.#endListing(page, batch, signal);
+    else this.progress.listingCursor = page.next;
+    await this.#hand(batch, 'SNAPSHOT');
+  }
+
+  async #startListing(signal: AbortSignal): Promise<void> {
+    if (this.deps.stream.spec.feed && this.progress.snapshotCompletedAt === null) {
+      // Noted before the listing starts: what changes while we list is in the feed behind this place.
+      this.progress.feedCursor = await this.deps.stream.feedStart(signal);
+    }
+    this.progress.listing = true;
+    this.progress.listingAsOf = null;
+    this.progress.listingCursor = null;
+    this.progress.lastId = null;
+    this.progress.absent = [];
+    this.progress.absentCount = 0;
+    this.progress.snapshotNumber += 1;
+    this.#listingWanted = false;
+    this.#listingRows = 0;
+    this.#watch = null;
+  }
+
+  async #endListing(page: Page, batch: RowBatch, signal: AbortSignal): Promise<void> {
+    const { progress, deps } = this;
+    const usable = page.absenceUsable !== false;
+    const verdict = await (this.#watch as AbsenceWatch).judge(progress, usable, deps.now(), signal);
+    progress.held = null;
+    if (verdict.kind === 'close') {
+      const close = (topic: string, key: string, value: object): ContractRecord | null =>
+        deps.closeAbsent(topic, key, value, page.asOf);
+      const ends = closeRows(this.#absenceDeps(), verdict.ids, close);
+      await this.#close(ends, batch);
+      progress.allowances = progress.allowances.filter((allowance) => allowance.until > deps.now());
+    } else if (verdict.kind === 'hold') {
+      progress.held = { snapshotNumber: progress.snapshotNumber, count: verdict.count, since: page.asOf };
+      deps.note({ kind: 'held', id: deps.id, count: verdict.count, number: progress.snapshotNumber });
+    }
+    progress.listing = false;
+    progress.listingCursor = null;
+    progress.lastId = null;
+    progress.absent = [];
+    progress.absentCount = 0;
+    progress.snapshotCompletedAt = page.asOf;
+    // As of its first page: what was listed early may have changed while the listing went on.
+    if (!deps.stream.spec.feed) this.#advanceAsOf(progress.listingAsOf ?? page.asOf);
+    progress.listingAsOf = null;
+    this.#feedMore = true;
+    this.#watch = null;
+    deps.note({ kind: 'listing', id: deps.id, number: progress.snapshotNumber, rows: this.#listingRows });
+  }
+
+  /**
+   * Ends the absent rows. More than one batch holds are appended ahead of the last page: a kill in between
+   * leaves the listing open, and the next one finds the rest.
+   */
+  async #close(ends: readonly ContractRecord[], last: RowBatch): Promise<void> {
+    const place = `s${this.progress.snapshotNumber}/absent#`;
+    for (let i = 0; i < ends.length; i += CLOSE_CHUNK) {
+      const chunk = ends.slice(i, i + CLOSE_CHUNK);
+      const isLast = i + CLOSE_CHUNK >= ends.length;
+      const batch = isLast ? last : { records: [], books: emptyBooks() };
+      chunk.forEach((record, n) => this.#mapper.add(record, `${place}${i + n}`, batch));
+      if (!isLast) await this.#hand(batch, 'SNAPSHOT');
+    }
+  }
+
+  /** Hands a batch to the writer, once the one before it is in. */
+  async #hand(batch: RowBatch, mode: 'SNAPSHOT' | 'CHANGES'): Promise<void> {
+    this.progress.sequence += 1;
+    addBooks(this.progress.total, batch.books);
+    const position = writePosition(this.deps.id, this.progress, mode, batch.books);
+    const { asOf } = this.progress;
+    const id = `${this.deps.id}@${this.progress.sequence}`;
+    await this.settle();
+    this.#append = this.writer
+      .append({
+        records: batch.records,
+        position: (written) => ({
+          topic: 'hub.positions',
+          key: this.deps.id,
+          value: this.deps.codec.encode('hub.positions', position(written)),
+          headers: this.deps.codec.headers('hub.positions', this.deps.id, id, asOf),
+        }),
+      })
+      .then(
+        () => {
+          addBooks(this.books, batch.books);
+          this.deps.note({ kind: 'batch', id: this.deps.id, books: batch.books, asOf });
+        },
+        (error: unknown) => {
+          this.#failure = error instanceof Error ? error : new LogError('UNAVAILABLE', String(error), 'now');
+        },
+      );
+  }
+
+  async #context(asOf: number): Promise<MapContext> {
+    const lookups = await this.deps.lookups();
+    return {
+      source: this.deps.source,
+      asOf,
+      profile: this.deps.profile,
+      pseudonym: this.deps.pseudonym,
+      cardsByCredential: lookups.cardsByCredential,
+      seenBefore: (tuple, rowId) => this.published.repeats(tuple, rowId),
+      doorKnown: lookups.doorKnown,
+    };
+  }
+
+  #absenceDeps(): Parameters<typeof watchAbsence>[0] {
+    const { spec } = this.deps.stream;
+    return {
+      source: this.deps.source,
+      maps: spec.maps,
+      proof: spec.listing?.absence ?? 'none',
+      stream: this.deps.stream,
+      codec: this.deps.codec,
+      published: this.published,
+      limit: this.deps.limit,
+    };
+  }
+
+  /** Late pages never make the data look younger than an earlier poll did, nor older. */
+  #advanceAsOf(asOf: number): void {
+    this.progress.asOf = Math.max(this.progress.asOf, asOf);
+  }
+}
+
+async function rebuild(deps: StreamDeps): Promise<Published> {
+  const { name, maps } = deps.stream.spec;
+  const prefix = `${deps.source}:`;
+  const idPrefix = `${deps.source}:${name}:`;
+  return rebuildPublished(
+    deps.log,
+    ownedTopics(maps),
+    (topic) => (topic === 'hub.quarantine' ? idPrefix : prefix),
+    (topic) => (value, headers) => {
+      const eventId = headers.ce_id;
+      if (eventId === undefined || !eventId.startsWith(idPrefix)) return null;
+      return { eventId, ...deps.readEvent(topic, value) };
+    },
+  );
+}
+
+export type { Cursor };
