@@ -121,7 +121,7 @@ export class Directory {
 
   /** The next news, or the time limit; throws when the following has ended. */
   async #change(ms: number): Promise<void> {
-    if (this.#failure !== null) throw this.#failure;
+    this.#throwIfEnded();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#waiting.add(() => {
@@ -129,6 +129,10 @@ export class Directory {
         resolve();
       });
     });
+    this.#throwIfEnded();
+  }
+
+  #throwIfEnded(): void {
     if (this.#failure !== null) throw this.#failure;
   }
 }
