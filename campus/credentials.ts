@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rsaPair } from './card-core/crypto.js';
+
+/** What the hub needs to talk to the campus; `credentials.json` in the campus folder holds exactly this. */
+export interface CampusCredentials {
+  readonly core: {
+    readonly appKey: string;
+    /** The hub's own key, PKCS#8 PEM; the core has its public half. */
+    readonly privateKeyPem: string;
+    /** The core's public key, SPKI PEM: verifies responses. */
+    readonly corePublicKeyPem: string;
+    /** 3DES key, 48 hex digits. */
+    readonly tripleDesKeyHex: string;
+  };
+  readonly access: { readonly apiKey: string };
+}
+
+/** The campus's own halves; never leave its folder. */
+interface CampusSecrets {
+  readonly hubPublicKeyPem: string;
+  readonly corePrivateKeyPem: string;
+}
+
+export interface CampusKeys {
+  readonly credentials: CampusCredentials;
+  readonly secrets: CampusSecrets;
+}
+
+function writeWhole(path: string, value: unknown): void {
+  writeFileSync(path + '.new', JSON.stringify(value, null, 2) + '\n', { mode: 0o600 });
+  renameSync(path + '.new', path);
+}
+
+function tripleDesKey(): Buffer {
+  const key = randomBytes(24);
+  // Equal thirds would make it single DES.
+  return key.subarray(0, 8).equals(key.subarray(8, 16)) ? tripleDesKey() : key;
+}
+
+/** Reads the keys of a campus folder, or makes them. The only thing of a campus that its seed does not give. */
+export function openKeys(dir: string): CampusKeys {
+  const publicFile = join(dir, 'credentials.json');
+  const secretFile = join(dir, 'secrets.json');
+  if (existsSync(publicFile) && existsSync(secretFile)) {
+    return {
+      credentials: JSON.parse(readFileSync(publicFile, 'utf8')) as CampusCredentials,
+      secrets: JSON.parse(readFileSync(secretFile, 'utf8')) as CampusSecrets,
+    };
+  }
+  const hub = rsaPair();
+  const core = rsaPair();
+  const credentials: CampusCredentials = {
+    core: {
+      appKey: randomBytes(8).toString('hex'),
+      privateKeyPem: hub.privateKey,
+      corePublicKeyPem: core.publicKey,
+      tripleDesKeyHex: tripleDesKey().toString('hex'),
+    },
+    access: { apiKey: randomBytes(16).toString('hex') },
+  };
+  const secrets = { hubPublicKeyPem: hub.publicKey, corePrivateKeyPem: core.privateKey };
+  writeWhole(secretFile, secrets);
+  writeWhole(publicFile, credentials);
+  return { credentials, secrets };
+}

@@ -1,0 +1,132 @@
+import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { accessControl } from './access-control/server.js';
+import { cardCore } from './card-core/gateway.js';
+import { controlApp, worldSummary } from './control.js';
+import type { CampusClock } from './clock.js';
+import { openKeys } from './credentials.js';
+import type { CampusCredentials } from './credentials.js';
+import { createFaults } from './faults.js';
+import type { Faults } from './faults.js';
+import { writeExports } from './files.js';
+import type { ExportedFile, ExportOptions } from './files.js';
+import { listen, stop } from './serve.js';
+import { advance, applyLife } from './world/life.js';
+import type { LifeRequest, LifeResult } from './world/life.js';
+import { createRng } from './world/prng.js';
+import { openWorld } from './world/world.js';
+import type { World } from './world/world.js';
+
+export interface CampusOptions {
+  /** Folder of the world; made when missing. A second start goes on where the first was. */
+  readonly dir: string;
+  readonly seed: number;
+  /** 50 to 1,000,000; a world that exists keeps its own seed and size. */
+  readonly people: number;
+  readonly host?: string;
+  /** 0: a free port. */
+  readonly ports?: { readonly core?: number; readonly access?: number; readonly control?: number };
+  /** Of a new world. Absent: it follows the machine's clock. */
+  readonly clock?: { readonly now?: number; readonly rate?: number };
+  /** `perHour` scales the rates (1: as the README says). false (default): only what is asked for happens. */
+  readonly life?: { readonly perHour?: number } | false;
+  /** Entries that the change feed and the event feed keep (100,000 and 200,000). */
+  readonly feedRetention?: number;
+  readonly eventRetention?: number;
+  /** How far a gateway request's timestamp may be off (10 minutes); null: not checked. */
+  readonly timestampToleranceMs?: number | null;
+  /** Where exports go; default `exports` in the campus folder. */
+  readonly exportsDir?: string;
+  readonly wall?: () => number;
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Campus {
+  /** `core` is the gateway's base (POST {core}/gateway), `access` that of `/v1`, `control` of `/control`. */
+  readonly urls: { readonly core: string; readonly access: string; readonly control: string };
+  readonly credentials: CampusCredentials;
+  readonly world: World;
+  readonly clock: CampusClock;
+  readonly faults: Faults;
+  readonly summary: () => ReturnType<typeof worldSummary>;
+  /** Makes something happen now; the same as POST /control/life. */
+  readonly life: (request: LifeRequest) => LifeResult;
+  /** Lives up to the clock's now, at the configured rates. */
+  readonly advance: () => { events: number; skippedSeconds: number };
+  readonly exports: (options?: ExportOptions) => Promise<readonly ExportedFile[]>;
+  readonly close: () => Promise<void>;
+}
+
+const LIFE_INTERVAL_MS = 500;
+
+function listenControl(app: ReturnType<typeof controlApp>, host: string, port: number) {
+  return new Promise<{ url: string; server: Server }>((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, (address: AddressInfo) => {
+      resolve({ url: `http://${host}:${address.port}`, server });
+    }) as Server;
+    server.once('error', reject);
+  });
+}
+
+/** Life by itself, and keeping an anchored clock on disk. Returns how to end it. */
+function startTimer(world: World, factor: number, onError: (error: unknown) => void): () => void {
+  const timer = setInterval(() => {
+    try {
+      advance(world, factor);
+      const state = world.clock.state();
+      if (state.mode === 'anchored') world.store.saveClock(state);
+    } catch (error) {
+      onError(error);
+    }
+  }, LIFE_INTERVAL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Starts the campus: card core, access control and control port. Rejects when a port is taken. */
+export async function startCampus(options: CampusOptions): Promise<Campus> {
+  const { dir, host = '127.0.0.1', ports = {}, onError = () => undefined } = options;
+  mkdirSync(dir, { recursive: true });
+  const keys = openKeys(dir);
+  const world = openWorld(options);
+  const faults = createFaults(createRng(world.base.seed, 3000, 0));
+  const factor = options.life === undefined || options.life === false ? 0 : (options.life.perHour ?? 1);
+  const exportsDir = options.exportsDir ?? join(dir, 'exports');
+  const tolerance = options.timestampToleranceMs;
+  const timestampToleranceMs = tolerance === undefined ? 600_000 : tolerance;
+  const ending: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of ending.splice(0).reverse()) await end();
+  };
+  ending.push(async () => {
+    if (world.clock.state().mode === 'anchored') world.store.saveClock(world.clock.state());
+    await world.store.close();
+  });
+  try {
+    const gateway = cardCore({ world, keys, timestampToleranceMs });
+    const core = await listen(gateway, faults, host, ports.core ?? 0, onError);
+    ending.push(core.close);
+    const vendor = accessControl({ world, apiKey: keys.credentials.access.apiKey });
+    const access = await listen(vendor, faults, host, ports.access ?? 0, onError);
+    ending.push(access.close);
+    const app = controlApp({ world, faults, lifeFactor: factor, exportsDir });
+    const control = await listenControl(app, host, ports.control ?? 0);
+    ending.push(() => stop(control.server));
+    ending.push(startTimer(world, factor, onError));
+    return {
+      urls: { core: core.url, access: access.url, control: control.url },
+      credentials: keys.credentials,
+      ...{ world, clock: world.clock, faults, close },
+      summary: () => worldSummary(world),
+      life: (request) => applyLife(world, request),
+      advance: () => advance(world, factor),
+      exports: (how) => writeExports(world, exportsDir, how),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
