@@ -304,6 +304,8 @@ export interface Quarantine {
   readonly state: QuarantineState;
   /** Time to which the page of the row was true, UTC milliseconds. 数据时间 */
   readonly asOf: number;
+  /** Keyed hash of the bytes (`hmac-sha256:…`), by which the same refused row is recognised. 原始数据摘要 */
+  readonly rawDigest: string;
   /** The bytes as they came, encrypted; showing them masks them. 原始数据（密文） */
   readonly raw: CipherText;
 }
