@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LIMITS } from './log.js';
 import type { Log, LogErrorCode, LogRecord, LogWriter, StoredRecord, TopicDefinition } from './log.js';
 import { partitionOf } from './partition.js';
@@ -104,6 +104,9 @@ async function expectCode(action: Promise<unknown>, ...codes: LogErrorCode[]): P
   expect(codes).toContain(outcome);
 }
 
+/** Followers of the running test; they end before its logs do. */
+const followers: { readonly stop: () => Promise<void> }[] = [];
+
 /** Gathers what a following reader sees until `enough`, then aborts it. */
 function following(log: Log, topic: string, from?: ReadonlyMap<number, number>) {
   const control = new AbortController();
@@ -128,7 +131,8 @@ function following(log: Log, topic: string, from?: ReadonlyMap<number, number>) 
     control.abort();
     await done;
   };
-  onTestFinished(stop);
+  done.catch(() => undefined);
+  followers.push({ stop });
   return { seen, wait, stop };
 }
 
@@ -138,7 +142,10 @@ export function logContract(name: string, harness: LogHarness): void {
     beforeEach(async () => {
       log = await harness.open(TOPICS);
     });
-    afterEach(() => harness.cleanUp());
+    afterEach(async () => {
+      for (const { stop } of followers.splice(0)) await stop().catch(() => undefined);
+      await harness.cleanUp();
+    });
 
     /** A test that needs something only some engines can be made to do. */
     function able<K extends 'crash' | 'settle' | 'openTransaction' | 'openTwice' | 'openSmall' | 'damage'>(
