@@ -118,6 +118,15 @@ const LISTS: Readonly<Record<string, (call: Call) => Answer>> = {
   '/v1/clock': (call) => json({ now: isoShanghai(call.now) }),
 };
 
+/** An id that is no URL encoding is nobody's. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
 function answer(options: AccessOptions, earlier: Call['asked'], asked: Asked, struck: Struck): Answer {
   if (asked.headers['x-api-key'] !== options.apiKey || struck.has('token-killed')) {
     return problem(401, 'Unauthorized', 'X-Api-Key is missing or not known.');
@@ -139,7 +148,7 @@ function answer(options: AccessOptions, earlier: Call['asked'], asked: Asked, st
   if (list !== undefined) return list(call);
   const point = /^\/v1\/(doors|grants)\/([^/]{1,128})$/.exec(path);
   if (point === null) return problem(404, 'Not Found', `There is no ${path}.`);
-  return pointRead(call, point[1] ?? '', decodeURIComponent(point[2] ?? ''));
+  return pointRead(call, point[1] ?? '', decoded(point[2] ?? ''));
 }
 
 export function accessControl(options: AccessOptions): Upstream {
