@@ -59,6 +59,11 @@ export interface Page {
   readonly absenceUsable?: boolean;
   /** Listings only: the upstream's own count of rows, where it gives one. */
   readonly total?: number;
+  /**
+   * Listings only: which listing this page belongs to, where that has a name of its own (a file's digest).
+   * Two complete readings with the same name are one listing: they prove an absence once, not twice.
+   */
+  readonly listing?: string;
 }
 
 /** What proves that a row is really gone (rule 9). */
@@ -113,15 +118,25 @@ export interface Stream {
   /** The feed's position now, noted before a snapshot starts. Streams without a feed: null. */
   feedStart(signal: AbortSignal): Promise<Cursor>;
   snapshotPage(cursor: Cursor, signal: AbortSignal): Promise<Page>;
+  /**
+   * Name (as `Page.listing`) and time of the listing that a snapshot begun now would read. When the name is
+   * that of the last complete one, there is nothing to read again: the poll succeeded, as of `asOf`.
+   * Absent: every snapshot is a listing of its own.
+   */
+  listing?(signal: AbortSignal): Promise<{ readonly name: string; readonly asOf: number }>;
   changes(cursor: Cursor, signal: AbortSignal): Promise<Page>;
   /** Point read for absence proof: the ids among these that the upstream still has. */
   lookup?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** The `data` of a row from its `raw` bytes, for a replay from quarantine; undefined: not possible. */
+  reparse?(raw: Uint8Array): unknown;
   /** Upstream's own counts for `reconcile` (rows in a complete listing); undefined: it gives none. */
   count?(signal: AbortSignal): Promise<number>;
 }
 
 export interface Connector {
   readonly spec: ConnectorSpec;
+  /** The streams that this instance's options configure, where that is not all of `spec.streams`. */
+  readonly streams?: readonly string[];
   check(signal: AbortSignal): Promise<readonly CheckResult[]>;
   stream(name: string): Stream;
   /** The upstream's clock minus ours in ms, where it can be known (doctor). */
@@ -137,6 +152,8 @@ export interface ConnectorContext {
   readonly random: () => number;
   /** Folder that relative file options are resolved against (the folder of hub.yaml). */
   readonly baseDir: string;
+  /** `sync --once`: nobody waits for a dropped file to settle, so what lies in the folder counts as whole. */
+  readonly once?: boolean;
   readonly note: (event: ConnectorNote) => void;
 }
 
@@ -171,8 +188,15 @@ export class ConnectorError extends Error {
     readonly code: ConnectorErrorCode,
     message: string,
     readonly retry: 'now' | 'later' | 'never',
-    readonly details: { upstreamCode?: string; retryAfterMs?: number; cause?: unknown } = {},
+    readonly details: {
+      /** The upstream's own code, as it came. */
+      upstreamCode?: string;
+      /** What that code means, from the connector's closed table. */
+      reason?: string;
+      retryAfterMs?: number;
+      cause?: unknown;
+    } = {},
   ) {
-    super(message, { cause: details.cause });
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
   }
 }

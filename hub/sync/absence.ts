@@ -111,7 +111,7 @@ function twice(missing: readonly string[], progress: Progress): readonly string[
 export function closeRows(
   deps: Pick<AbsenceDeps, 'source' | 'maps' | 'codec' | 'published'>,
   ids: readonly string[],
-  close: (topic: string, key: string, value: object) => ContractRecord | null,
+  close: (topic: string, value: object) => ContractRecord | null,
 ): ContractRecord[] {
   const records: ContractRecord[] = [];
   for (const id of ids) {
@@ -119,7 +119,7 @@ export function closeRows(
     for (const topic of rowTopics(deps.maps)) {
       const bytes = deps.published.value(topic, key);
       if (bytes === undefined) continue;
-      const record = close(topic, key, deps.codec.decode(topic, bytes));
+      const record = close(topic, deps.codec.decode(topic, bytes));
       if (record !== null) records.push(record);
     }
   }

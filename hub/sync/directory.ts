@@ -1,5 +1,6 @@
 import type { Card, Door, Position } from '../../contracts/types.js';
 import type { CredentialMatch } from '../../transforms/outcome.js';
+import { aliasesOf, SCHEMES, type CardCredential } from '../../transforms/card-number.js';
 import type { Log, ReadBatch } from '../log/log.js';
 import { CredentialIndex, type CardLike } from './credentials.js';
 import type { RecordCodec } from './rows.js';
@@ -14,6 +15,12 @@ import type { Lookups } from './stream.js';
 const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
 const CATCH_UP_MS_MAX = 30_000;
 
+export interface FollowOptions {
+  /** False where no stream looks cards up: a million of them need not be held. */
+  readonly cards?: boolean;
+  readonly onPosition?: (position: Position) => void;
+}
+
 export class Directory {
   readonly #cards = new CredentialIndex();
   /** Only what the index needs to take a card out again. */
@@ -21,6 +28,7 @@ export class Directory {
   readonly #doors = new Set<string>();
   readonly #positions = new Map<string, Position>();
   readonly #applied = new Map<string, number>();
+  readonly #followed = new Set<string>();
   readonly #waiting = new Set<() => void>();
   #failure: Error | null = null;
 
@@ -66,6 +74,14 @@ export class Directory {
     }
   }
 
+  /** Settles when this position, or a later one of the same stream, has been read. */
+  async reached(sourcePartition: string, sequence: number, signal: AbortSignal): Promise<void> {
+    while ((this.#positions.get(sourcePartition)?.sequence ?? -1) < sequence) {
+      signal.throwIfAborted();
+      await this.#change(1_000);
+    }
+  }
+
   /** Look-ups that include everything that these streams have recorded by now. */
   async lookups(after: readonly string[]): Promise<Lookups> {
     const deadline = Date.now() + CATCH_UP_MS_MAX;
@@ -84,21 +100,26 @@ export class Directory {
     const position = this.#positions.get(id);
     if (position === undefined) return true;
     return position.written.every(({ topic, partition, offset }) => {
-      if (topic !== 'master.door' && !(CARD_TOPICS as readonly string[]).includes(topic)) return true;
-      return (this.#applied.get(`${topic}/${partition}`) ?? -1) >= offset;
+      const applied = this.#applied.get(`${topic}/${partition}`);
+      if (!this.#followed.has(topic)) return true;
+      return (applied ?? -1) >= offset;
     });
   }
 
   #card(topic: string, key: string, value: Uint8Array | null): void {
     const before = this.#known.get(key) ?? null;
     const decoded = value === null ? null : (this.codec.decode(topic, value) as Card);
-    const after = decoded === null ? null : { state: decoded.state, credentials: decoded.credentials };
+    // A reader may send any truncated form of the number: all of them lead to the card.
+    const names = (decoded?.credentials ?? []) as readonly CardCredential[];
+    const credentials = names.flatMap((credential) => aliasesOf(credential, SCHEMES));
+    const after = decoded === null ? null : { state: decoded.state, credentials };
     this.#cards.replace(key, before, after);
     if (after === null) this.#known.delete(key);
     else this.#known.set(key, after);
   }
 
   #follow(topic: string, signal: AbortSignal, apply: (key: string, value: Uint8Array | null) => void): void {
+    this.#followed.add(topic);
     const run = async (): Promise<void> => {
       for await (const batch of this.log.read({ topic, until: 'follow', signal })) this.#apply(batch, apply);
     };

@@ -38,6 +38,8 @@ export interface Progress {
   absentCount: number;
   held: HeldAbsence | null;
   allowances: readonly Allowance[];
+  /** Offset of the last operator's command that this stream has executed; −1: none. */
+  commandOffset: number;
   /** Absences of the last complete listing whose proof is a second one. */
   candidates: readonly string[];
   /**
@@ -64,6 +66,7 @@ export function firstProgress(): Progress {
     absentCount: 0,
     held: null,
     allowances: [],
+    commandOffset: -1,
     candidates: [],
     written: new Map(),
     total: emptyBooks(),
@@ -78,6 +81,7 @@ interface CursorField {
   readonly listingAsOf: number | null;
   readonly lastId: string | null;
   readonly allowances: readonly Allowance[];
+  readonly commandOffset: number;
   readonly candidates: readonly string[];
 }
 
@@ -101,6 +105,7 @@ export function readPosition(position: Position): Progress {
     absentCount: position.absentCount,
     held: position.held,
     allowances: place.allowances,
+    commandOffset: place.commandOffset,
     candidates: place.candidates,
     written: new Map(position.written.map((offset) => [placeOf(offset), offset])),
     total: copyBooks(position.books.total),
@@ -121,6 +126,7 @@ export function writePosition(
     listingAsOf: progress.listingAsOf,
     lastId: progress.lastId,
     allowances: progress.allowances,
+    commandOffset: progress.commandOffset,
     // A restart proves only those again that fit here; the rest wait for one more listing.
     candidates: progress.candidates.slice(0, ABSENT_IDS_KEPT),
   };
@@ -153,4 +159,14 @@ export function writePosition(
 
 function placeOf(offset: WrittenOffset): string {
   return `${offset.topic}/${offset.partition}`;
+}
+
+/** The running digest of one topic; begun at zero when the stream first writes there. */
+export function digestOf(digests: Map<string, TopicDigest>, topic: string): TopicDigest {
+  let digest = digests.get(topic);
+  if (digest === undefined) {
+    digest = { records: 0, keys: 0, sum: createDigestSum() };
+    digests.set(topic, digest);
+  }
+  return digest;
 }

@@ -1,3 +1,4 @@
+import type { DoorEvent } from '../../contracts/types.js';
 import type { Log } from '../log/log.js';
 
 /**
@@ -8,6 +9,8 @@ import type { Log } from '../log/log.js';
 
 /** Events within which a repeat is recognised, for each stream: the newest so many (rule 7). */
 export const EVENT_WINDOW = 300_000;
+
+const MINUTE_MS = 60_000;
 
 export interface OwnedTopics {
   readonly state: readonly string[];
@@ -155,4 +158,12 @@ async function rebuildEvents(
       if (facts.tuple !== null) published.repeats(facts.tuple, facts.eventId);
     }
   }
+}
+
+/** The tuple by which a swipe's mapping asks `repeats`, read back from a published door event. */
+export function eventTuple(topic: string, value: object): string | null {
+  if (topic !== 'master.door-event') return null;
+  const event = value as DoorEvent;
+  const who = event.cardKey ?? event.credentialPseudonym ?? '';
+  return `${who}|${Math.floor(event.occurredAt / MINUTE_MS)}|${event.doorKey}|${event.direction}`;
 }

@@ -3,11 +3,11 @@ import type { SourceRow } from '../../connectors/sdk.js';
 import type { Card, Quarantine } from '../../contracts/types.js';
 import type { ContractRecord, MapContext, Mapped, Mark, RejectReason } from '../../transforms/outcome.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
-import { createDigestSum, recordDigest } from '../log/digest.js';
+import { recordDigest } from '../log/digest.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
 import type { CardLike, CredentialIndex } from './credentials.js';
-import type { TopicDigest } from './position.js';
+import { digestOf, type TopicDigest } from './position.js';
 import type { Published } from './published.js';
 
 /**
@@ -69,6 +69,11 @@ export class RowMapper {
   /** A record that stands for no row of this page: an absent row's end. */
   add(record: ContractRecord, id: string, batch: RowBatch): boolean {
     return this.#apply(record, id, batch, new Set()) === 'new';
+  }
+
+  /** An operator gives a refused row up. */
+  discard(row: Quarantine, batch: RowBatch): void {
+    this.#pushQuarantine({ ...row, state: 'DISCARDED' }, `${row.at}#d`, batch);
   }
 
   #outcome(row: SourceRow, page: PageFacts, batch: RowBatch, marks: Set<Mark>): RowOutcome {
@@ -241,15 +246,6 @@ export class RowMapper {
   #prefix(): string {
     return `${this.deps.source}:${this.deps.stream}:`;
   }
-}
-
-function digestOf(digests: Map<string, TopicDigest>, topic: string): TopicDigest {
-  let digest = digests.get(topic);
-  if (digest === undefined) {
-    digest = { records: 0, keys: 0, sum: createDigestSum() };
-    digests.set(topic, digest);
-  }
-  return digest;
 }
 
 function withMark(card: Card, mark: Mark): Card {

@@ -1,6 +1,6 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { ConnectorError, type Cursor, type Page, type Stream } from '../../connectors/sdk.js';
-import type { Position } from '../../contracts/types.js';
+import type { Position, Quarantine } from '../../contracts/types.js';
 import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../transforms/outcome.js';
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
@@ -34,9 +34,10 @@ export interface StreamDeps {
   readonly timing: StreamTiming;
   readonly limit: AbsenceLimit;
   readonly pseudonym: (text: string) => string;
+  readonly readerProfile: MapContext['readerProfile'];
   readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
   readonly readEvent: (topic: string, value: Uint8Array) => Omit<EventFacts, 'eventId'>;
-  readonly closeAbsent: (topic: string, key: string, value: object, asOf: number) => ContractRecord | null;
+  readonly closeAbsent: (topic: string, value: object, asOf: number) => ContractRecord | null;
   /** Other streams' cards and doors, as recorded; settles once they are applied (rule 8). */
   readonly lookups: () => Promise<Lookups>;
   readonly now: () => number;
@@ -182,6 +183,13 @@ export class StreamRun {
     return batch;
   }
 
+  /** Ends the stay of rows in quarantine without publishing them. */
+  discardQuarantined(rows: readonly Quarantine[]): RowBatch {
+    const batch: RowBatch = { records: [], books: emptyBooks() };
+    for (const row of rows) this.#mapper.discard(row, batch);
+    return batch;
+  }
+
   async #feedStep(signal: AbortSignal): Promise<void> {
     let page: Page;
     try {
@@ -249,8 +257,8 @@ export class StreamRun {
     const verdict = await (this.#watch as AbsenceWatch).judge(progress, usable, deps.now(), signal);
     progress.held = null;
     if (verdict.kind === 'close') {
-      const close = (topic: string, key: string, value: object): ContractRecord | null =>
-        deps.closeAbsent(topic, key, value, page.asOf);
+      const close = (topic: string, value: object): ContractRecord | null =>
+        deps.closeAbsent(topic, value, page.asOf);
       const ends = closeRows(this.#absenceDeps(), verdict.ids, close);
       await this.#close(ends, batch);
       progress.allowances = progress.allowances.filter((allowance) => allowance.until > deps.now());
@@ -326,6 +334,7 @@ export class StreamRun {
       cardsByCredential: lookups.cardsByCredential,
       seenBefore: (tuple, rowId) => this.published.repeats(tuple, rowId),
       doorKnown: lookups.doorKnown,
+      readerProfile: this.deps.readerProfile,
     };
   }
 

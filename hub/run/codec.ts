@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import type { TopicName } from '../../contracts/types.js';
+import { createCodecs, headersFor, type Codecs } from '../log/envelope.js';
+import { loadCatalogue } from '../log/catalogue.js';
+import { packagePath } from '../package-root.js';
+import type { RecordCodec } from '../sync/rows.js';
+
+const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string };
+
+/** Version of this package; stands in the headers of every record. */
+export const HUB_VERSION = version;
+
+export function openCodecs(): Codecs {
+  return createCodecs(loadCatalogue());
+}
+
+/**
+ * Codec with the CloudEvents headers of one origin.
+ * @param origin `/tenant/source/stream`, the events' source
+ */
+export function recordCodec(codecs: Codecs, origin: string, now: () => number): RecordCodec {
+  // One encoder for good: its slabs are never written twice, so the views stay valid while a batch is sent.
+  const encoder = codecs.createEncoder();
+  return {
+    encode: (topic, value) => encoder.encode(topic as TopicName, value as never),
+    decode: (topic, bytes) => codecs.codecFor(topic as TopicName).decode(bytes),
+    headers: (topic, key, id, time) =>
+      headersFor({
+        topic,
+        schemaId: codecs.codecFor(topic as TopicName).schemaId,
+        id,
+        source: origin,
+        time,
+        subject: key,
+        observedAt: now(),
+        hubVersion: HUB_VERSION,
+      }),
+  };
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
+import { TOPICS } from '../../contracts/types.js';
+import type { Config } from '../config/types.js';
+import type { Codecs } from '../log/envelope.js';
+import { LogError, type Log } from '../log/log.js';
+import { Directory } from '../sync/directory.js';
+import type { RecordCodec } from '../sync/rows.js';
+import type { StreamNote } from '../sync/stream.js';
+import { openCodecs, recordCodec } from './codec.js';
+import { openLog } from './open-log.js';
+import { openKeys } from './keys.js';
+import { openSources, planStreams, type OpenSource, type PlannedStream } from './sources.js';
+
+/** What a process that may write has open: the log, the upstreams, and what the streams share. */
+export interface HubParts {
+  readonly config: Config;
+  /** Tells one process from another in source partitions, decisions and logs. */
+  readonly replica: string;
+  readonly log: Log;
+  readonly codecs: Codecs;
+  /** Codec of the hub's own records. */
+  readonly codec: RecordCodec;
+  readonly directory: Directory;
+  readonly sources: readonly OpenSource[];
+  readonly streams: readonly PlannedStream[];
+  readonly pseudonym: (text: string) => string;
+  readonly now: () => number;
+  close(): Promise<void>;
+}
+
+export interface HubOptions {
+  readonly connectors: Readonly<Record<string, ConnectorFactory>>;
+  readonly now?: () => number;
+  readonly random?: () => number;
+  readonly onStream?: (note: StreamNote) => void;
+  readonly onConnector?: (source: string, note: ConnectorNote) => void;
+}
+
+/** Opens the log for writing, creates missing topics, opens the connectors. Follows nothing yet. */
+export async function openHub(config: Config, options: HubOptions): Promise<HubParts> {
+  const now = options.now ?? Date.now;
+  const log = await openLog(config, { now });
+  try {
+    await applyTopics(log);
+    const codecs = openCodecs();
+    const codec = recordCodec(codecs, `/${config.tenant}/hub`, now);
+    const keys = openKeys(config);
+    const directory = new Directory(log, codec);
+    const sources = openSources({
+      config,
+      connectors: options.connectors,
+      now,
+      random: options.random ?? Math.random,
+      note: options.onConnector ?? (() => undefined),
+    });
+    const streams = planStreams(sources, {
+      config,
+      log,
+      codecs,
+      directory,
+      now,
+      pseudonym: keys.pseudonym,
+      seal: keys.seal,
+      note: options.onStream ?? (() => undefined),
+    });
+    const close = async (): Promise<void> => {
+      await Promise.allSettled(sources.map(({ connector }) => connector.close()));
+      await log.close();
+    };
+    const replica = randomUUID().slice(0, 8);
+    return {
+      config,
+      replica,
+      log,
+      codecs,
+      codec,
+      directory,
+      sources,
+      streams,
+      pseudonym: keys.pseudonym,
+      now,
+      close,
+    };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** Creates what is missing; a topic that is there with other settings is refused, not repaired. */
+async function applyTopics(log: Log): Promise<void> {
+  const reports = await log.applyTopics(TOPICS);
+  const wrong = reports.filter(({ outcome }) => outcome === 'wrong');
+  if (wrong.length === 0) return;
+  const details = wrong.map(({ topic, detail }) => `${topic}: ${detail ?? 'wrong settings'}`).join('; ');
+  throw new LogError('MISUSE', `topics differ from the contracts: ${details}`, 'never');
+}

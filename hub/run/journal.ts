@@ -1,0 +1,77 @@
+import type { Log, LogRecord, LogWriter } from '../log/log.js';
+import { recordDigest } from '../log/digest.js';
+import type { RecordCodec } from '../sync/rows.js';
+import { emptyBooks } from '../sync/books.js';
+import { digestOf, firstProgress, readPosition, writePosition, type Progress } from '../sync/position.js';
+import type { Position } from '../../contracts/types.js';
+
+/**
+ * Appends the hub's own records (decisions, commands, policies; event topics all), which come from no upstream. It has a source
+ * partition of its own for each replica, so that it is fenced and numbered like every other writer.
+ */
+export interface Journal {
+  /** Settles when the records are durable. Calls wait for one another. */
+  append(records: readonly LogRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openJournal(
+  log: Log,
+  codec: RecordCodec,
+  id: string,
+  now: () => number,
+): Promise<Journal> {
+  let writer: LogWriter | null = await log.openWriter(id);
+  let progress = progressOf(writer, codec);
+  let last: Promise<void> = Promise.resolve();
+  const write = async (records: readonly LogRecord[]): Promise<void> => {
+    if (writer === null) {
+      writer = await log.openWriter(id);
+      progress = progressOf(writer, codec);
+    }
+    progress.sequence += 1;
+    progress.asOf = now();
+    for (const { topic, key, value } of records) {
+      const digest = digestOf(progress.digests, topic);
+      digest.records += 1;
+      digest.keys += 1;
+      digest.sum.add(recordDigest(key, value));
+    }
+    const position = writePosition(id, progress, 'CHANGES', emptyBooks());
+    const headers = codec.headers('hub.positions', id, `${id}@${progress.sequence}`, progress.asOf);
+    try {
+      await writer.append({
+        records,
+        position: (written) => ({
+          topic: 'hub.positions',
+          key: id,
+          value: codec.encode('hub.positions', position(written)),
+          headers,
+        }),
+      });
+    } catch (error) {
+      // Dead after any error; the next append opens it again.
+      const dead = writer;
+      writer = null;
+      await dead.close().catch(() => undefined);
+      throw error;
+    }
+  };
+  return {
+    append(records) {
+      const done = last.then(() => write(records));
+      last = done.catch(() => undefined);
+      return done;
+    },
+    async close() {
+      await last;
+      await writer?.close();
+    },
+  };
+}
+
+function progressOf(writer: LogWriter, codec: RecordCodec): Progress {
+  const value = writer.position?.value;
+  if (value === null || value === undefined) return firstProgress();
+  return readPosition(codec.decode('hub.positions', value) as Position);
+}

@@ -1,0 +1,27 @@
+import type { Config } from '../config/types.js';
+import { createPseudonym, dayKeys, pseudonymKeyFile, sealRaw, type DayKeys } from '../operate/secrets.js';
+import type { SealedRaw } from '../sync/rows.js';
+
+export interface Keys {
+  readonly pseudonym: (text: string) => string;
+  /** Seals a refused row with the key of the day (Shanghai) that its page was true on. */
+  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  readonly days: DayKeys;
+}
+
+const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+
+/** Day of a time in Shanghai, `YYYY-MM-DD`. */
+export function shanghaiDay(time: number): string {
+  return new Date(time + SHANGHAI_OFFSET_MS).toISOString().slice(0, 10);
+}
+
+export function openKeys(config: Config): Keys {
+  const key = config.secrets.pseudonymKey?.reveal() ?? pseudonymKeyFile(config.keys.dir);
+  const days = dayKeys(config.keys.dir);
+  return {
+    pseudonym: createPseudonym(key),
+    days,
+    seal: (raw, id, asOf) => sealRaw(raw, { ceId: id, day: shanghaiDay(asOf), keys: days }),
+  };
+}

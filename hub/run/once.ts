@@ -1,0 +1,93 @@
+import { isBalanced, addBooks, emptyBooks, type BookLines } from '../sync/books.js';
+import type { Directory } from '../sync/directory.js';
+import { runStream } from '../sync/runner.js';
+import type { PlannedStream } from './sources.js';
+
+/** What one stream did in a `sync --once`, in source rows. */
+export interface StreamReport extends BookLines {
+  readonly source: string;
+  readonly stream: string;
+  /** Absences of its listing that wait for an operator, 0 when there are none. */
+  readonly held: number;
+}
+
+export interface OnceReport {
+  readonly streams: readonly StreamReport[];
+  readonly balanced: boolean;
+}
+
+export interface OnceOptions {
+  readonly streams: readonly PlannedStream[];
+  readonly directory: Pick<Directory, 'reached'>;
+  readonly owns: (id: string) => boolean;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** A stream that has run, and the last position that it wrote. */
+interface Ended {
+  readonly id: string;
+  readonly sequence: number;
+  readonly report: StreamReport;
+}
+
+/**
+ * Runs every stream once: a complete listing and a drained feed. A stream starts when the streams that it
+ * comes after have ended, others run side by side. The first error ends them all, and is thrown.
+ */
+export async function syncOnce(options: OnceOptions): Promise<OnceReport> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const running = new Map<string, Promise<Ended>>();
+  const start = (planned: PlannedStream): Promise<Ended> => {
+    const known = running.get(planned.deps.id);
+    if (known !== undefined) return known;
+    const ended = runOnce(planned, options, signal, async () => {
+      const first = options.streams.filter((other) => planned.after.includes(other.deps.id));
+      const before = await Promise.all(first.map(start));
+      // Its cards are looked up as those streams left them, not as this process happens to have read them.
+      await Promise.all(before.map(({ id, sequence }) => options.directory.reached(id, sequence, signal)));
+    });
+    running.set(planned.deps.id, ended);
+    return ended;
+  };
+  try {
+    const ended = await Promise.all(options.streams.map(start));
+    const streams = ended.map(({ report }) => report);
+    return { streams, balanced: streams.every(isBalanced) };
+  } finally {
+    stop.abort();
+    await Promise.allSettled(running.values());
+  }
+}
+
+async function runOnce(
+  planned: PlannedStream,
+  options: OnceOptions,
+  signal: AbortSignal,
+  ready: () => Promise<void>,
+): Promise<Ended> {
+  const books = emptyBooks();
+  const { deps } = planned;
+  const run = await runStream({
+    deps: {
+      ...deps,
+      note: (note) => {
+        if (note.kind === 'batch') addBooks(books, note.books);
+        deps.note(note);
+      },
+    },
+    signal,
+    stillOwner: () => options.owns(deps.id),
+    mode: 'once',
+    random: options.random,
+    ready,
+  });
+  options.signal.throwIfAborted();
+  const held = run?.progress.held?.count ?? 0;
+  return {
+    id: deps.id,
+    sequence: run?.progress.sequence ?? 0,
+    report: { source: deps.source, stream: deps.stream.spec.name, ...books, held },
+  };
+}
