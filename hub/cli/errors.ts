@@ -1,0 +1,104 @@
+import { ConnectorError, type ConnectorErrorCode } from '../../connectors/sdk.js';
+import type { ConfigProblem } from '../config/types.js';
+import { LogError, type LogErrorCode } from '../log/log.js';
+import { LocalSocketError, type LocalErrorCode } from '../operate/local-socket.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import {
+  CLI_MESSAGES,
+  CONNECTOR_MESSAGES,
+  LOCAL_MESSAGES,
+  LOG_MESSAGES,
+  type CliCode,
+  type Message,
+} from './messages.js';
+
+/** What a command throws to end with a message and an exit code. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  constructor(
+    readonly code: CliCode,
+    /** What was expected, what came, what to do. */
+    message: string,
+    readonly details: {
+      readonly exit?: ExitCode;
+      readonly path?: string;
+      readonly problems?: readonly ConfigProblem[];
+    } = {},
+  ) {
+    super(message);
+  }
+}
+
+/** An error as it is printed: `log.DAMAGED`, `connector.TIMEOUT`, `local.NOT_RUNNING`, `cli.USAGE`. */
+export interface Explained {
+  readonly code: string;
+  readonly message: string;
+  readonly meaning: Message;
+  readonly exit: ExitCode;
+  readonly problems?: readonly ConfigProblem[];
+}
+
+const LOG_EXIT: Readonly<Record<LogErrorCode, ExitCode>> = {
+  FENCED: EXIT.store,
+  DISK_FULL: EXIT.store,
+  DAMAGED: EXIT.store,
+  LOCKED: EXIT.store,
+  VERSION: EXIT.store,
+  TOO_LARGE: EXIT.store,
+  UNKNOWN_TOPIC: EXIT.usage,
+  UNAVAILABLE: EXIT.upstream,
+  CLOSED: EXIT.bug,
+  MISUSE: EXIT.bug,
+};
+
+export function explain(error: unknown, interrupted: boolean): Explained {
+  if (interrupted) {
+    return {
+      code: 'cli.INTERRUPTED',
+      message: 'interrupted',
+      meaning: CLI_MESSAGES.INTERRUPTED,
+      exit: EXIT.interrupted,
+    };
+  }
+  if (error instanceof CliError) {
+    const exit = error.details.exit ?? (error.code === 'BUG' ? EXIT.bug : EXIT.usage);
+    const { problems } = error.details;
+    const meaning = CLI_MESSAGES[error.code];
+    return {
+      code: `cli.${error.code}`,
+      message: error.message,
+      meaning,
+      exit,
+      ...(problems && { problems }),
+    };
+  }
+  if (error instanceof LogError) {
+    const exit = LOG_EXIT[error.code];
+    return { code: `log.${error.code}`, message: error.message, meaning: LOG_MESSAGES[error.code], exit };
+  }
+  if (error instanceof ConnectorError) {
+    const exit = error.code === 'CONFIG' ? EXIT.usage : EXIT.upstream;
+    const meaning = CONNECTOR_MESSAGES[error.code];
+    return { code: `connector.${error.code}`, message: error.message, meaning, exit };
+  }
+  if (error instanceof LocalSocketError) return explainLocal(error.code, error.message);
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'cli.BUG', message, meaning: CLI_MESSAGES.BUG, exit: EXIT.bug };
+}
+
+/** An answer `{ok: false}` of the running hub: its code may be of the log, of a connector, or the socket's. */
+export function explainLocal(code: string, message: string): Explained {
+  if (Object.hasOwn(LOCAL_MESSAGES, code)) {
+    const meaning = LOCAL_MESSAGES[code as LocalErrorCode];
+    return { code: `local.${code}`, message, meaning, exit: code === 'INTERNAL' ? EXIT.bug : EXIT.upstream };
+  }
+  if (Object.hasOwn(LOG_MESSAGES, code)) {
+    const known = code as LogErrorCode;
+    return { code: `log.${code}`, message, meaning: LOG_MESSAGES[known], exit: LOG_EXIT[known] };
+  }
+  if (Object.hasOwn(CONNECTOR_MESSAGES, code)) {
+    const meaning = CONNECTOR_MESSAGES[code as ConnectorErrorCode];
+    return { code: `connector.${code}`, message, meaning, exit: EXIT.upstream };
+  }
+  return { code: `local.${code}`, message, meaning: LOCAL_MESSAGES.INTERNAL, exit: EXIT.no };
+}
