@@ -21,7 +21,7 @@ export type DecisionRecordKind = 'DECISION' | 'GAP' | 'UNKNOWN';
 
 /** A fact that the decision stood on. 依据 */
 export interface DecisionFact {
-  /** card, grant, door, membership, event … 依据类型 */
+  /** What kind of record it was (card, grant, door, membership, event). 依据类型 */
   readonly kind: string;
   /** Key of the record; a keyed hash where the key would hold a school number. 依据键 */
   readonly key: string;
@@ -41,11 +41,11 @@ export interface Decision {
   readonly replica: string;
   /** Kind of this record. 记录类型 */
   readonly kind: DecisionRecordKind;
-  /** door, library, locker, classroom or identity. 用途 */
+  /** What it was decided for, one of door, library, locker, classroom, identity. 用途 */
   readonly purpose: string;
   /** Action asked for, e.g. enter or exit. 动作 */
   readonly action: string;
-  /** credential, card or person. 主体类型 */
+  /** What kind of subject was asked about, one of credential, card, person. 主体类型 */
   readonly subjectType: string;
   /** Card key, or a keyed hash (`hmac-sha256:…`) of the person key or of an unknown credential; never a number or a name. 主体引用 */
   readonly subjectRef: string | null;
@@ -55,7 +55,7 @@ export interface Decision {
   readonly decision: boolean;
   /** Code of `codes/decision-reasons.json`. 原因码 */
   readonly reason: string;
-  /** Code of a warning that goes with an allow, e.g. LAST_KNOWN_RIGHTS. 警告码 */
+  /** Beside an allow, the code that would have denied but for the policy, e.g. DENY_STALE_DATA; null when there is none. 警告码 */
   readonly warning: string | null;
   /** Policy that was in force. 策略版本 */
   readonly policyVersion: string;

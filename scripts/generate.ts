@@ -6,11 +6,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { packagePath } from '../hub/package-root.js';
 import { catalogueGenerator } from './generate/catalogue.js';
+import { codesGenerator } from './generate/codes.js';
 import type { Generator } from './generate/generator.js';
 import { openapiGenerator } from './generate/openapi.js';
 import { typesGenerator } from './generate/types.js';
 
-const generators: readonly Generator[] = [typesGenerator, catalogueGenerator, openapiGenerator];
+const generators: readonly Generator[] = [
+  typesGenerator,
+  codesGenerator,
+  catalogueGenerator,
+  openapiGenerator,
+];
 
 async function main(check: boolean): Promise<number> {
   let outOfDate = 0;
