@@ -1,0 +1,103 @@
+/**
+ * People as their source describes them: state, groups, and the name and number that an identity check
+ * compares with. In columns, like the cards; equal sets of groups are kept once.
+ */
+import type { PersonSource } from '../../contracts/types.js';
+import type { PersonFacts } from '../decide/model.js';
+import { createColumns } from './columns.js';
+import { TextTable } from './text-table.js';
+
+const STATES: readonly PersonFacts['state'][] = ['UNKNOWN', 'ACTIVE', 'LEFT', 'REMOVED'];
+const NONE = -1;
+const NO_GROUPS: readonly number[] = [];
+
+export class PeopleView {
+  private readonly texts = new TextTable(); // names, numbers, classes, sources
+  private readonly sets = new TextTable();
+  private readonly setMembers: (readonly number[])[] = [];
+  private readonly rows = createColumns(
+    {
+      present: 'u8',
+      state: 'u8',
+      source: 'i32',
+      version: 'f64',
+      groupSet: 'i32',
+      name: 'i32',
+      schoolNumber: 'i32',
+      personClass: 'i32',
+    },
+    { groupSet: NONE, name: NONE, schoolNumber: NONE, personClass: NONE },
+  );
+  private count = 0;
+
+  /** `keys` and `groups` are shared: cards name holders and grants name groups before their records come. */
+  constructor(
+    readonly keys: TextTable,
+    private readonly groups: TextTable,
+  ) {}
+
+  get size(): number {
+    return this.count;
+  }
+
+  apply(key: string, value: PersonSource | null): void {
+    const row = this.keys.intern(key);
+    this.rows.ensure(row);
+    const r = this.rows.columns;
+    const was = r.present[row] === 1;
+    if (value === null) {
+      r.present[row] = 0;
+      r.groupSet[row] = NONE;
+      if (was) this.count--;
+      return;
+    }
+    if (!was) this.count++;
+    r.present[row] = 1;
+    r.state[row] = Math.max(0, STATES.indexOf(value.state));
+    r.source[row] = this.texts.intern(value.source);
+    r.version[row] = value.version;
+    r.groupSet[row] = this.setOf(value.groups);
+    r.name[row] = this.optional(value.name);
+    r.schoolNumber[row] = this.optional(value.schoolNumber);
+    r.personClass[row] = this.optional(value.personClass);
+  }
+
+  get(key: string): PersonFacts | undefined {
+    const row = this.keys.find(key);
+    const r = this.rows.columns;
+    if (row < 0 || r.present[row] !== 1) return undefined;
+    const name = this.text(r.name[row]);
+    const schoolNumber = this.text(r.schoolNumber[row]);
+    const personClass = this.text(r.personClass[row]);
+    return {
+      key,
+      source: this.text(r.source[row]) ?? '',
+      version: r.version[row] ?? 0,
+      state: STATES[r.state[row] ?? 0] ?? 'UNKNOWN',
+      ...(name !== undefined && { name }),
+      ...(schoolNumber !== undefined && { schoolNumber }),
+      ...(personClass !== undefined && { personClass }),
+    };
+  }
+
+  /** Ids (in the shared table of groups) of the groups of the person in that row of `keys`. */
+  groupsOf(row: number): readonly number[] {
+    const set = this.rows.columns.groupSet[row] ?? NONE;
+    return set === NONE ? NO_GROUPS : (this.setMembers[set] ?? NO_GROUPS);
+  }
+
+  private optional(text: string | null): number {
+    return text === null ? NONE : this.texts.intern(text);
+  }
+
+  private text(id: number | undefined): string | undefined {
+    return id === undefined || id === NONE ? undefined : this.texts.text(id);
+  }
+
+  private setOf(names: readonly string[]): number {
+    if (names.length === 0) return NONE;
+    const set = this.sets.intern(names.join('\n'));
+    this.setMembers[set] ??= names.map((name) => this.groups.intern(name));
+    return set;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Texts kept once, as bytes: text ↔ small integer. A million card keys as JavaScript strings in a Map cost
+ * some 100 MB and as many objects for the collector to visit; here they cost their bytes and twelve more.
+ *
+ * Texts are never removed: an id stays valid for the life of the table, so that columns may hold ids. What a
+ * view forgets leaves its text behind (a few bytes, until the view is rebuilt from the log).
+ */
+import { Buffer } from 'node:buffer';
+
+const FIRST_CAPACITY = 1_024;
+/** Open addressing slows down when fuller than this. */
+const LOAD_MAX = 0.6;
+
+export class TextTable {
+  private bytes = Buffer.alloc(16 * FIRST_CAPACITY);
+  private starts = new Uint32Array(FIRST_CAPACITY + 1);
+  private hashes = new Uint32Array(FIRST_CAPACITY);
+  private slots = new Int32Array(2 * FIRST_CAPACITY); // id + 1; 0 = free
+  private count = 0;
+  private scratch = Buffer.alloc(1_024);
+  private length = 0; // of the text in scratch
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** The id of the text, or -1. */
+  find(text: string): number {
+    return (this.slots[this.slotOf(this.load(text))] ?? 0) - 1;
+  }
+
+  /** The id of the text, a new one when it has none. */
+  intern(text: string): number {
+    const hash = this.load(text);
+    const slot = this.slotOf(hash);
+    const known = (this.slots[slot] ?? 0) - 1;
+    if (known >= 0) return known;
+    const id = this.count++;
+    const start = this.starts[id] ?? 0;
+    const end = start + this.length;
+    if (end > this.bytes.length) {
+      const larger = Buffer.alloc(Math.max(2 * this.bytes.length, end));
+      this.bytes.copy(larger, 0, 0, start);
+      this.bytes = larger;
+    }
+    this.scratch.copy(this.bytes, start, 0, this.length);
+    this.starts[id + 1] = end;
+    this.hashes[id] = hash;
+    this.slots[slot] = id + 1;
+    this.grow();
+    return id;
+  }
+
+  text(id: number): string {
+    return this.bytes.toString('utf8', this.starts[id] ?? 0, this.starts[id + 1] ?? 0);
+  }
+
+  /** Puts the UTF-8 bytes of the text into scratch and returns their FNV-1a hash. */
+  private load(text: string): number {
+    if (text.length * 3 > this.scratch.length) this.scratch = Buffer.alloc(text.length * 3);
+    const scratch = this.scratch;
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) return this.loadUtf8(text);
+      scratch[i] = code;
+      hash = Math.imul(hash ^ code, 0x01000193);
+    }
+    this.length = text.length;
+    return finish(hash);
+  }
+
+  private loadUtf8(text: string): number {
+    this.length = this.scratch.write(text, 0, 'utf8');
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < this.length; i++) hash = Math.imul(hash ^ (this.scratch[i] ?? 0), 0x01000193);
+    return finish(hash);
+  }
+
+  /** Slot of the text in scratch, or of the free place where it would go. */
+  private slotOf(hash: number): number {
+    const { slots, hashes } = this;
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = (slots[slot] ?? 0) - 1;
+      if (id < 0 || (hashes[id] === hash && this.equals(id))) return slot;
+    }
+  }
+
+  private equals(id: number): boolean {
+    const { bytes, scratch, length } = this;
+    const start = this.starts[id] ?? 0;
+    if ((this.starts[id + 1] ?? 0) - start !== length) return false;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== scratch[i]) return false;
+    return true;
+  }
+
+  private grow(): void {
+    const { count } = this;
+    if (count === this.hashes.length) {
+      const { starts, hashes } = this;
+      this.starts = new Uint32Array(2 * count + 1);
+      this.starts.set(starts);
+      this.hashes = new Uint32Array(2 * count);
+      this.hashes.set(hashes);
+    }
+    if (count > LOAD_MAX * this.slots.length) {
+      const slots = new Int32Array(2 * this.slots.length);
+      const mask = slots.length - 1;
+      for (let id = 0; id < count; id++) {
+        let slot = (this.hashes[id] ?? 0) & mask;
+        while (slots[slot] !== 0) slot = (slot + 1) & mask;
+        slots[slot] = id + 1;
+      }
+      this.slots = slots;
+    }
+  }
+}
+
+/** FNV alone leaves keys that differ in the last digit close together. */
+function finish(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return (mixed ^ (mixed >>> 15)) >>> 0;
+}
