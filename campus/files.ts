@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import iconv from 'iconv-lite';
+import type { ScheduleSpan } from './access-control/types.js';
 import type { CardRow } from './world/cards.js';
 import * as world from './world/world.js';
 import type { World } from './world/world.js';
@@ -101,6 +102,9 @@ function* doorRows(from: World): Generator<readonly Cell[]> {
   }
 }
 
+/** `1,2,3 08:00-22:00`, 1 is Monday. */
+const span = (it: ScheduleSpan): string => `${it.days.join(',')} ${it.from}-${it.until}`;
+
 function* grantRows(from: World): Generator<readonly Cell[]> {
   for (let after = '', more = true; more;) {
     const page = world.grantsAfter(from, after, CHUNK_ROWS);
@@ -115,7 +119,7 @@ function* grantRows(from: World): Generator<readonly Cell[]> {
           grant.direction,
         ],
         ...[grant.validFrom ?? '', grant.validUntil ?? ''],
-        ...[grant.schedule.length === 0 ? '' : JSON.stringify(grant.schedule), grant.state, grant.version],
+        ...[grant.schedule.map(span).join('; '), grant.state, grant.version],
       ];
     }
     after = page.grants.at(-1)?.id ?? '';

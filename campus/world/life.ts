@@ -252,7 +252,8 @@ function foreign(world: World, door: number, rng: Rng): string {
   const value = 0xc0000000 + rng.below(0x3fffffff);
   const profile = doorProfile(world.base.seed, door);
   if (profile.startsWith('uid-hex')) return value.toString(16).toUpperCase();
-  if (profile === 'wg26-3-5') return `${200 + rng.below(56)}${String(rng.below(65_536)).padStart(5, '0')}`;
+  if (profile.startsWith('wg26'))
+    return `${200 + rng.below(56)}${String(rng.below(65_536)).padStart(5, '0')}`;
   return String(value).padStart(10, '0');
 }
 

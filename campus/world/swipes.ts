@@ -5,7 +5,7 @@ import { admits, controllerId, controllerOf, doorClass, doorId, doorProfile } fr
 import { hash32 } from './prng.js';
 import { compactDate, isoShanghai } from './time.js';
 import type { World } from './world.js';
-import { writeUid } from './uid.js';
+import { readUid } from './uid.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -76,7 +76,7 @@ export function swipe(world: World, it: Swipe): { event: DoorEvent | null; id: s
       doorId: doorId(it.door),
       controllerId: controllerId(controller),
       index,
-      credential: { profile, value: it.value ?? writeUid(profile, uid) },
+      credential: it.value === undefined ? readUid(profile, uid) : { profile, value: it.value },
       direction: it.direction,
       ...judge(world, it.door, it.card, it.time),
       occurredAt: isoShanghai(deviceClock(world, controller, it.time)),

@@ -51,25 +51,43 @@ export function serialsOf(seed: number, uid: string): number[] {
   return found;
 }
 
-/** How a reader writes a UID. Names as in the hub's reader profiles; arithmetic as in domain.md, "Card UID". */
-export const READER_PROFILES = ['wg26-3-5', 'dec10-le', 'uid-hex', 'dec10-be', 'uid-hex-reversed'] as const;
+/**
+ * How a reader writes a UID. Names as in the hub's reader profiles; arithmetic as in domain.md, "Card UID".
+ * `wg26-3-5-*` keeps the first three bytes. The decimal readers print 4-byte numbers with 10 digits and say
+ * `dec17-*` where the chip has 7 bytes.
+ */
+export const READER_PROFILES = [
+  'wg26-3-5-be',
+  'dec10-le',
+  'uid-hex',
+  'dec10-be',
+  'uid-hex-reversed',
+  'wg26-3-5-le',
+] as const;
 export type ReaderProfile = (typeof READER_PROFILES)[number];
 
-const dec = (value: number, digits: number): string => String(value).padStart(digits, '0');
+const dec = (value: number | bigint, digits: number): string => String(value).padStart(digits, '0');
+const groups = (value: number): string => dec(value >>> 16, 3) + dec(value & 0xffff, 5);
 
-/** Readers for 4-byte numbers keep the first four bytes of longer UIDs (three for Wiegand 26). */
-export function writeUid(profile: ReaderProfile, uid: string): string {
+/** What the reader sends, with the profile in which it is written. */
+export function readUid(profile: ReaderProfile, uid: string): { profile: string; value: string } {
   const bytes = Buffer.from(uid, 'hex');
+  const reversed = Buffer.from(bytes).reverse();
+  const wide = bytes.length === 7;
   switch (profile) {
-    case 'wg26-3-5':
-      return dec(bytes.readUInt8(0), 3) + dec(bytes.readUInt16BE(1), 5);
-    case 'dec10-le':
-      return dec(bytes.readUInt32LE(0), 10);
+    case 'wg26-3-5-be':
+      return { profile, value: groups(bytes.readUIntBE(0, 3)) };
+    case 'wg26-3-5-le':
+      return { profile, value: groups(bytes.readUIntLE(0, 3)) };
     case 'dec10-be':
-      return dec(bytes.readUInt32BE(0), 10);
+      if (wide) return { profile: 'dec17-be', value: dec(BigInt(`0x${bytes.toString('hex')}`), 17) };
+      return { profile, value: dec(bytes.readUInt32BE(0), 10) };
+    case 'dec10-le':
+      if (wide) return { profile: 'dec17-le', value: dec(BigInt(`0x${reversed.toString('hex')}`), 17) };
+      return { profile, value: dec(bytes.readUInt32LE(0), 10) };
     case 'uid-hex':
-      return uid;
+      return { profile, value: uid };
     case 'uid-hex-reversed':
-      return Buffer.from(bytes).reverse().toString('hex').toUpperCase();
+      return { profile, value: reversed.toString('hex').toUpperCase() };
   }
 }

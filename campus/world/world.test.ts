@@ -7,7 +7,7 @@ import { applyLife, advance } from './life.js';
 import type { LifeEvent } from './life.js';
 import { idCheckCharacter, person } from './people.js';
 import { permute32, unpermute32 } from './prng.js';
-import { uidOf, writeUid } from './uid.js';
+import { uidOf, readUid } from './uid.js';
 import * as world from './world.js';
 import type { World } from './world.js';
 
@@ -124,11 +124,19 @@ describe('a world', () => {
 
 describe('chip numbers', () => {
   it('are written as the vectors of the domain say', () => {
-    expect(writeUid('wg26-3-5', '5630F009')).toBe('08612528');
-    expect(writeUid('dec10-le', '5630F009')).toBe('0166735958');
-    expect(writeUid('dec10-be', '5630F009')).toBe('1446047753');
-    expect(writeUid('uid-hex-reversed', '5630F009')).toBe('09F03056');
-    expect(writeUid('dec10-be', '00A1B2C3')).toBe('0010597059');
+    const vectors = [
+      ['wg26-3-5-be', '5630F009', 'wg26-3-5-be', '08612528'],
+      ['wg26-3-5-le', '5630F009', 'wg26-3-5-le', '24012374'],
+      ['dec10-le', '5630F009', 'dec10-le', '0166735958'],
+      ['dec10-be', '5630F009', 'dec10-be', '1446047753'],
+      ['dec10-be', '00A1B2C3', 'dec10-be', '0010597059'],
+      ['dec10-be', '04A3B2C1D0E180', 'dec17-be', '01305888058040704'],
+      ['dec10-le', '04A3B2C1D0E180', 'dec17-le', '36277083738120964'],
+      ['uid-hex', '5630F009', 'uid-hex', '5630F009'],
+      ['uid-hex-reversed', '5630F009', 'uid-hex-reversed', '09F03056'],
+    ] as const;
+    for (const [reader, uid, profile, value] of vectors)
+      expect(readUid(reader, uid)).toEqual({ profile, value });
   });
 
   it('come from a permutation that can be undone', () => {
