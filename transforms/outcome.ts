@@ -3,6 +3,8 @@
  * up comes through `MapContext`.
  */
 
+import type { CompiledProfile } from './card-number.js';
+
 /** A record before it is encoded: `value` has the shape of the topic's Avro contract. */
 export interface ContractRecord {
   readonly topic: string;
@@ -52,6 +54,7 @@ export type Mark =
   | 'DOOR_UNKNOWN'
   | 'DIRECTION_UNKNOWN'
   | 'INFERRED'
+  | 'LOST_TIME_UNKNOWN' // a loss is believed even when its time cannot be read
   | 'BALANCE_UNCERTAIN';
 
 export type Mapped =
@@ -86,10 +89,15 @@ export interface MapContext {
   readonly pseudonym: (text: string) => string;
   /** Cards that hold this credential, from the recorded card topics (rule 8). */
   readonly cardsByCredential: (scheme: string, value: string) => CredentialMatch;
-  /** True when an earlier row of this stream had this tuple within the stated window; records it. */
-  readonly seenBefore: (tuple: string, rowId: string) => boolean;
+  /**
+   * True when another event of this stream had this tuple before, within the stated window; records it under
+   * `eventId`, so that the same event asked again (after a crash) gets the same answer. The tuple holds no number.
+   */
+  readonly seenBefore: (tuple: string, eventId: string) => boolean;
   /** A door's key is known. */
   readonly doorKnown: (doorKey: string) => boolean;
+  /** Built-in and own reader profiles by name (`readerProfiles` in `reader-profiles.ts`). */
+  readonly readerProfile: (name: string) => CompiledProfile | undefined;
 }
 
 /** Version of the mapping rules; stored in quarantine so that a replay shows which rules refused a row. */

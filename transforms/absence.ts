@@ -1,0 +1,74 @@
+/** Records that come not from a row but from a later fact about an earlier record: its absence, or a collision. */
+import type { ContractRecord, Mark } from './outcome.js';
+
+/** Reason on a record that a listing no longer has. */
+export const ABSENT = 'ABSENT_FROM_LISTING';
+
+/** Topic → its key field, and the state of a thing that is gone upstream. */
+const CLOSING = {
+  'master.card': { key: 'cardKey', state: 'CLOSED' },
+  'hub.out-of-scope-card': { key: 'cardKey', state: 'CLOSED' },
+  'master.account': { key: 'accountKey', state: 'CLOSED' },
+  'hub.person-source': { key: 'personKey', state: 'LEFT' },
+  'master.door': { key: 'doorKey', state: 'DISABLED' },
+  'master.access-grant': { key: 'grantKey', state: 'REVOKED' },
+} as const;
+
+export type ClosableTopic = keyof typeof CLOSING;
+
+export function isClosable(topic: string): topic is ClosableTopic {
+  return Object.hasOwn(CLOSING, topic);
+}
+
+/** A decoded value of a state topic. */
+export type StateValue = Readonly<Record<string, unknown>>;
+
+/**
+ * The record of a thing whose absence is proven: the previous value with its closing state. A function of that value
+ * and of the snapshot's `asOf` alone; the version stays, so that the thing may come back in a later listing. Null when
+ * it already has an end state (a replaced card stays REPLACED: a view must still know why it denies).
+ */
+export function closeAbsent(
+  topic: ClosableTopic,
+  previous: StateValue,
+  snapshot: { readonly asOf: number },
+): ContractRecord | null {
+  const { key, state } = CLOSING[topic];
+  const before = previous['state'];
+  if (before === state || before === 'REMOVED' || before === 'REPLACED') return null;
+  return again(topic, key, { ...previous, state, stateReason: ABSENT }, snapshot.asOf);
+}
+
+/** An earlier record with one more mark (a collision seen later, rule 8); null when it has the mark already. */
+export function withMark(
+  topic: ClosableTopic,
+  previous: StateValue,
+  mark: Mark,
+  position: { readonly asOf: number },
+): ContractRecord | null {
+  const marks = previous['dataQuality'] as readonly string[];
+  if (marks.includes(mark)) return null;
+  return again(
+    topic,
+    CLOSING[topic].key,
+    { ...previous, dataQuality: [...marks, mark].sort() },
+    position.asOf,
+  );
+}
+
+/** The reverse, when the other card of a collision has given the number up; null when there is no such mark. */
+export function withoutMark(
+  topic: ClosableTopic,
+  previous: StateValue,
+  mark: Mark,
+  position: { readonly asOf: number },
+): ContractRecord | null {
+  const marks = previous['dataQuality'] as readonly string[];
+  if (!marks.includes(mark)) return null;
+  const dataQuality = marks.filter((other) => other !== mark);
+  return again(topic, CLOSING[topic].key, { ...previous, dataQuality }, position.asOf);
+}
+
+function again(topic: ClosableTopic, keyField: string, value: StateValue, time: number): ContractRecord {
+  return { topic, key: String(value[keyField]), version: Number(value['version'] ?? 0), value, time };
+}

@@ -1,0 +1,198 @@
+/**
+ * Swipes of an access-control system → master.door-event (and master.door, where swipes are all that names a door).
+ *
+ * A swipe by a card that nobody knows, or that several cards share, is published all the same, under a keyed
+ * pseudonym of the number and with a mark: it happened. Two swipes in one minute are two events; the later one is
+ * marked POSSIBLE_REPEAT and kept.
+ */
+import type { SwipeRow } from '../connectors/access-control/rows.js';
+import type { Direction, Door, DoorEvent } from '../contracts/types.js';
+import { credentialText, parseCredential } from './card-number.js';
+import type { CardCredential } from './card-number.js';
+import * as codes from './codes.js';
+import {
+  code,
+  instant,
+  mapRow,
+  optionalId,
+  placeId,
+  quality,
+  reject,
+  requiredInstant,
+  shownProfile,
+} from './fields.js';
+import type { AccessProfile } from './grant.js';
+import type { ContractRecord, MapContext, Mapped, Mark } from './outcome.js';
+import { cleanText, foldWidth, textOrNull } from './text.js';
+import { businessDate } from './time.js';
+
+const MINUTE_MS = 60_000;
+const DEFAULTS = {
+  clockAheadMsMax: 5 * MINUTE_MS,
+  lateMsMin: 10 * MINUTE_MS,
+  clockBehindMsMax: 1440 * MINUTE_MS,
+};
+/** Stream name of every access-control connector; part of the event's id. */
+const STREAM = 'swipes';
+
+/** Maps a swipe; see the head of this file. */
+export function mapSwipe(row: SwipeRow, context: MapContext): Mapped {
+  return mapRow(() => {
+    const profile = context.profile as AccessProfile;
+    const { source } = context;
+    const marks = new Set<Mark>();
+    const eventId = `${source}:${STREAM}:${naturalId(row)}`;
+    const place = placeOf(row, profile, marks);
+    const doorKey = `${source}:${place.doorId}`;
+    if (profile.impliesDoors === undefined && !context.doorKnown(doorKey)) marks.add('DOOR_UNKNOWN');
+    const holder = holderOf(row, profile, marks, context);
+    const { occurredAt, collectedAt } = timesOf(row, profile, marks);
+    // The parts of the published event name the swipe as well as its number does, and hold no number.
+    const who = holder.cardKey ?? holder.credentialPseudonym;
+    const tuple = `${who}|${Math.floor(occurredAt / MINUTE_MS)}|${doorKey}|${place.direction}`;
+    if (context.seenBefore(tuple, eventId)) marks.add('POSSIBLE_REPEAT');
+    const dataQuality = quality(marks);
+    const value: DoorEvent = {
+      eventId,
+      source,
+      doorKey,
+      ...holder,
+      direction: place.direction,
+      ...outcomeOf(row, profile),
+      occurredAt,
+      businessDate: businessDate(occurredAt),
+      collectedAt,
+      deviceIndex: row.index === undefined || row.index === '' ? null : String(row.index),
+      dataQuality,
+    };
+    const key = holder.cardKey ?? `${source}:anon:${holder.credentialPseudonym}`;
+    const records: ContractRecord[] = [
+      { topic: 'master.door-event', key, version: 0, value, eventId, time: occurredAt },
+    ];
+    if (profile.impliesDoors !== undefined) records.push(impliedDoor(place.doorId, profile, context));
+    return { kind: 'records', records, marks: dataQuality };
+  });
+}
+
+function naturalId(row: SwipeRow): string {
+  const id = optionalId(row.id, 'id');
+  if (id !== null) return id;
+  const controller = optionalId(row.controllerId, 'controllerId');
+  if (controller !== null && row.index !== undefined && row.index !== '') return `${controller}-${row.index}`;
+  return (
+    optionalId(row.contentKey, 'contentKey') ??
+    reject('REQUIRED_MISSING', 'id', 'expected id, controllerId with index, or contentKey; came none')
+  );
+}
+
+function placeOf(
+  row: SwipeRow,
+  profile: AccessProfile,
+  marks: Set<Mark>,
+): { doorId: string; direction: Direction } {
+  let doorId = cleanText(row.doorId);
+  let word = row.direction === undefined ? '' : foldWidth(row.direction);
+  const { address } = profile;
+  if (address !== undefined && doorId.endsWith(address.close)) {
+    const at = doorId.lastIndexOf(address.open);
+    if (at > 0) {
+      if (word === '') word = doorId.slice(at + address.open.length, doorId.length - address.close.length);
+      doorId = cleanText(doorId.slice(0, at));
+    }
+  }
+  const known =
+    codes.lookUp(word, codes.DIRECTION, profile.directions) ??
+    codes.lookUp(word.toLowerCase(), codes.DIRECTION);
+  const direction = known === undefined || known === 'BOTH' ? 'UNKNOWN' : known;
+  if (direction === 'UNKNOWN') marks.add('DIRECTION_UNKNOWN');
+  return { doorId: placeId(doorId, 'doorId'), direction };
+}
+
+/** The card, or the number's pseudonym when there is not exactly one card. */
+function holderOf(row: SwipeRow, profile: AccessProfile, marks: Set<Mark>, context: MapContext) {
+  const name =
+    row.credential.profile === undefined || row.credential.profile === ''
+      ? profile.readerProfile
+      : row.credential.profile;
+  if (name === undefined) {
+    reject(
+      'READER_PROFILE_MISSING',
+      'credential.profile',
+      'expected the name of a reader profile, came none',
+    );
+  }
+  const reader = context.readerProfile(name);
+  if (reader === undefined) {
+    reject(
+      'READER_PROFILE_MISSING',
+      'credential.profile',
+      `no such reader profile ${shownProfile(name)}; add it to readers.profiles`,
+    );
+  }
+  const parsed = parseCredential(reader, row.credential.value);
+  if (parsed.ok) return matched(parsed, marks, context);
+  if (parsed.reason !== 'UNSTABLE_UID') reject(parsed.reason, 'credential.value', parsed.detail);
+  marks.add('UNSTABLE_UID');
+  marks.add('UNKNOWN_CREDENTIAL');
+  const pseudonym = context.pseudonym(`credential:UNSTABLE:${row.credential.value.trim().toUpperCase()}`);
+  return { cardKey: null, credentialPseudonym: pseudonym };
+}
+
+function matched(credential: CardCredential, marks: Set<Mark>, context: MapContext) {
+  const match = context.cardsByCredential(credential.scheme, credential.value);
+  if (match.kind === 'one') return { cardKey: match.cardKey, credentialPseudonym: null };
+  marks.add(match.kind === 'none' ? 'UNKNOWN_CREDENTIAL' : 'AMBIGUOUS_CREDENTIAL');
+  return { cardKey: null, credentialPseudonym: context.pseudonym(credentialText(credential)) };
+}
+
+/**
+ * The device's time stands as the event's time, right or wrong; the marks say when it cannot be believed. Without an
+ * upload time nothing can be compared.
+ */
+function timesOf(row: SwipeRow, profile: AccessProfile, marks: Set<Mark>) {
+  const occurredAt = requiredInstant(row.occurredAt, 'occurredAt');
+  const collectedAt = instant(row.uploadedAt, 'uploadedAt');
+  if (collectedAt !== null) {
+    const late = collectedAt - occurredAt;
+    if (late > (profile.lateMsMin ?? DEFAULTS.lateMsMin)) marks.add('LATE_UPLOAD');
+    const ahead = -late > (profile.clockAheadMsMax ?? DEFAULTS.clockAheadMsMax);
+    if (ahead || late > (profile.clockBehindMsMax ?? DEFAULTS.clockBehindMsMax)) marks.add('CLOCK_SUSPECT');
+  }
+  return { occurredAt, collectedAt };
+}
+
+function outcomeOf(row: SwipeRow, profile: AccessProfile) {
+  const { granted } = row;
+  const upstreamReason = textOrNull(row.reason);
+  return {
+    granted:
+      granted === undefined || granted === ''
+        ? null
+        : typeof granted === 'boolean'
+          ? granted
+          : code(granted, codes.GRANTED, profile.grantedCodes, 'granted'),
+    upstreamReason,
+    reason: upstreamReason === null ? null : (codes.lookUp(upstreamReason, {}, profile.reasons) ?? null),
+  };
+}
+
+function impliedDoor(doorId: string, profile: AccessProfile, context: MapContext): ContractRecord {
+  const doorKey = `${context.source}:${doorId}`;
+  const value: Door = {
+    doorKey,
+    source: context.source,
+    doorId,
+    version: 0,
+    name: doorId,
+    doorClass: profile.impliesDoors?.class ?? 'UNKNOWN',
+    building: doorId,
+    campus: null,
+    groups: [],
+    readerProfile: profile.readerProfile ?? null,
+    auditRequired: false,
+    state: 'ACTIVE',
+    stateReason: null,
+    dataQuality: [],
+  };
+  return { topic: 'master.door', key: doorKey, version: 0, value, time: context.asOf };
+}
