@@ -139,9 +139,10 @@ async function runCommand<Options extends object>(
 }
 
 async function load(frame: Frame, options: CommonOptions): Promise<Config> {
-  const [{ loadConfig }, { readerProfileSchema }] = await Promise.all([
+  const [{ loadConfig }, { readerProfileSchema }, { mappingProfileSchemas }] = await Promise.all([
     import('../config/load.js'),
     import('../../transforms/reader-profiles.js'),
+    import('../../transforms/index.js'),
   ]);
   const factories = await frame.services.connectors();
   const path = resolve(frame.cwd, options.config);
@@ -150,6 +151,13 @@ async function load(frame: Frame, options: CommonOptions): Promise<Config> {
     cwd: frame.cwd,
     specs: factories.map(({ spec }) => spec),
     readerProfileSchema,
+    // All streams of one connector share one mapping section, and one form of it.
+    mappingSchema: (kind) => {
+      const maps = factories.find(({ spec }) => spec.kind === kind)?.spec.streams[0]?.maps;
+      return maps === undefined
+        ? undefined
+        : mappingProfileSchemas[maps as keyof typeof mappingProfileSchemas];
+    },
     ...(options.log === undefined ? {} : { log: options.log }),
   });
   if (result.ok) return result.config;

@@ -57,7 +57,7 @@ async function init(call: Call<InitOptions>): Promise<ExitCode> {
     sources.push(await fromFile(specs, resolve(frame.cwd, file), guess, dirname(path)));
   }
   const { sampleYaml } = await import('../config/sample.js');
-  const sample = sampleYaml(options.tenant, namedApart(sources));
+  const sample = sampleYaml(options.tenant, joined(namedApart(sources)));
   await verify(sample, path, specs);
   await write(path, sample.yaml, options.force === true);
   report(out, options.config, sample, guesses);
@@ -119,8 +119,8 @@ async function fromFile(
   const { fileOptions } = await import('../config/file-options.js');
   const spec = specOf(specs, guess.kind === 'cards' ? 'card-core/files' : 'access-control/files');
   const made = fileOptions(path, guess, baseDir);
-  const notes = guess.unknown.length === 0 ? [] : [`Columns that are not read: ${guess.unknown.join(', ')}`];
-  return { name: fromConnector(spec).name, spec, ...made, notes };
+  const unread = guess.unknown.length === 0 ? [] : [`Columns that are not read: ${guess.unknown.join(', ')}`];
+  return { name: fromConnector(spec).name, spec, ...made, notes: [...made.notes, ...unread] };
 }
 
 /** `core`, `core-2`, …: two sources of one kind stand side by side. */
@@ -130,6 +130,21 @@ function namedApart(sources: readonly SampleSource[]): SampleSource[] {
     const count = (seen.get(source.name) ?? 0) + 1;
     seen.set(source.name, count);
     return count === 1 ? source : { ...source, name: `${source.name}-${count}` };
+  });
+}
+
+/** Swipes are read after the cards that they name, where the cards come from the same file of configuration. */
+function joined(sources: readonly SampleSource[]): SampleSource[] {
+  const cards = sources.find(
+    ({ name, spec }) => name === 'core' && spec.streams.some((s) => s.name === 'cards'),
+  );
+  return sources.map((source) => {
+    if (cards === undefined || !source.spec.streams.some(({ name }) => name === 'swipes')) return source;
+    return {
+      ...source,
+      mapping: { ...source.mapping, personSource: 'core', cardSource: 'core' },
+      streams: { ...source.streams, swipes: { after: ['core/cards'] } },
+    };
   });
 }
 
@@ -163,7 +178,8 @@ function report(
   out.document({
     written: file,
     variables: sample.variables,
-    files: guesses.map(({ file: name, guess }) => ({ file: name, ...guess })),
+    // Without the first row: its cells are personal data.
+    files: guesses.map(({ file: name, guess: { first: _, ...guess } }) => ({ file: name, ...guess })),
   });
   out.line(`${out.paint('green', 'Written 已生成')}: ${file}`);
   for (const { file: name, guess } of guesses) {

@@ -5,6 +5,8 @@ export interface FileGuess {
   readonly encoding: 'utf-8' | 'gb18030' | 'utf-16le';
   readonly delimiter: ',' | '\t' | ';' | '|';
   readonly header: readonly string[];
+  /** Cells of the first row, by column: they show how numbers are written. Never printed. */
+  readonly first: Readonly<Record<string, string>>;
   /** `swipes`: it has a time and a place. */
   readonly kind: 'cards' | 'swipes';
   /** Field of the source row → name of the column, in the order of the file. */
@@ -43,7 +45,7 @@ const SWIPE_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   id: ['序号', '流水号', '记录号', 'index', 'id', 'seq', 'lsh'],
   credential: ['门禁卡号', '门禁号', '物理卡号', '卡号', 'accesscardno', 'cardno', 'uid', 'kh'],
   occurredAt: ['时间', '刷卡时间', '通行时间', '日期', 'date', 'time', 'datetime', 'sksj', 'occurredat'],
-  doorId: [
+  door: [
     '地点',
     '位置',
     '门',
@@ -65,23 +67,25 @@ const SWIPE_COLUMNS: Readonly<Record<string, readonly string[]>> = {
 /** Fields without which a file cannot be read at all. */
 export const NEEDED: Readonly<Record<FileGuess['kind'], readonly string[]>> = {
   cards: ['cardno'],
-  swipes: ['credential', 'occurredAt', 'doorId'],
+  swipes: ['credential', 'occurredAt', 'door'],
 };
 
 /** `head`: the first bytes of the file, at least its first line. Undefined: no header can be made out. */
 export function guessFile(head: Uint8Array): FileGuess | undefined {
   const decoded = decodeHead(head);
   if (decoded === undefined) return undefined;
-  const line = /^[^\r\n]*/.exec(decoded.text)?.[0] ?? '';
+  const [line = '', row = ''] = decoded.text.split(/\r?\n|\r/, 2);
   const delimiter = guessDelimiter(line);
   const header = splitHeader(line, delimiter);
   if (header.length < 2 || header.some((cell) => cell === '')) return undefined;
   const swipes = assign(header, SWIPE_COLUMNS);
-  const kind = swipes['occurredAt'] !== undefined && swipes['doorId'] !== undefined ? 'swipes' : 'cards';
+  const kind = swipes['occurredAt'] !== undefined && swipes['door'] !== undefined ? 'swipes' : 'cards';
   const columns = kind === 'swipes' ? swipes : assign(header, CARD_COLUMNS);
   const used = new Set(Object.values(columns));
   const unknown = header.filter((cell) => !used.has(cell));
-  return { encoding: decoded.encoding, delimiter, header, kind, columns, unknown };
+  const cells = splitHeader(row, delimiter);
+  const first = Object.fromEntries(header.map((column, index) => [column, cells[index] ?? '']));
+  return { encoding: decoded.encoding, delimiter, header, first, kind, columns, unknown };
 }
 
 function decodeHead(head: Uint8Array): { text: string; encoding: FileGuess['encoding'] } | undefined {

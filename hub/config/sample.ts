@@ -9,6 +9,7 @@ export interface SampleSource {
   readonly options: Readonly<Record<string, unknown>>;
   /** `mapping`, where something is known for it. */
   readonly mapping?: Readonly<Record<string, unknown>>;
+  readonly streams?: Readonly<Record<string, unknown>>;
   /** Remarks to stand above the source. */
   readonly notes?: readonly string[];
 }
@@ -53,6 +54,7 @@ function sourceLines(source: SampleSource, variables: string[]): string[] {
   lines.push(options.some((line) => !line.trimStart().startsWith('#')) ? '    options:' : '    options: {}');
   lines.push(...options);
   if (source.mapping !== undefined) lines.push(...block('mapping', source.mapping, 4));
+  if (source.streams !== undefined) lines.push(...block('streams', source.streams, 4));
   lines.push('    # streams:');
   for (const stream of spec.streams) {
     lines.push(`    #   ${stream.name}: { poll: ${Math.max(1, Math.round(stream.pollMsDefault / 1000))}s }`);
