@@ -38,20 +38,25 @@ export function checkRecord(record: LogRecord): number {
   return key + value + headers;
 }
 
-/** Throws `UNKNOWN_TOPIC`, `TOO_LARGE` or `MISUSE`. The position counts in neither limit of the batch. */
+/**
+ * The bytes of each record. Throws `UNKNOWN_TOPIC`, `TOO_LARGE` or `MISUSE`. The position counts in neither
+ * limit of the batch.
+ */
 export function checkBatch(
   records: readonly LogRecord[],
   topics: ReadonlyMap<string, TopicDefinition>,
-): void {
+): readonly number[] {
   if (records.length > LIMITS.batchRecords) {
     throw tooLarge('records of a batch', records.length, LIMITS.batchRecords, records[0]!);
   }
   let bytes = 0;
-  for (const record of records) {
+  return records.map((record) => {
     requireTopic(record.topic, topics);
-    bytes += checkRecord(record);
+    const size = checkRecord(record);
+    bytes += size;
     if (bytes > LIMITS.batchBytes) throw tooLarge('bytes of a batch', bytes, LIMITS.batchBytes, record);
-  }
+    return size;
+  });
 }
 
 export function requireTopic(topic: string, topics: ReadonlyMap<string, TopicDefinition>): TopicDefinition {

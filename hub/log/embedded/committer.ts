@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { LogError } from '../log.js';
-import { damaged, partitionKey, seal, topicKey, writerKey } from './layout.js';
+import { asDamaged, partitionKey, seal, topicKey, writerKey } from './layout.js';
 import type { PartitionState, WriterState } from './layout.js';
 import type { Store, StoredTopic } from './store.js';
 
@@ -187,7 +187,6 @@ function diskFull(what: string, cause?: unknown): LogError {
 }
 
 const ENOSPC = 28;
-const MDB_CORRUPTED = [-30796, -30797];
 const MDB_MAP_FULL = -30792;
 
 /** lmdb tells the cause of a failed commit by a second promise on the error. */
@@ -197,7 +196,8 @@ async function toLogError(store: Store, error: unknown): Promise<LogError> {
   const code = (cause as { code?: number | string }).code;
   if (code === ENOSPC || code === MDB_MAP_FULL || code === 'ENOSPC')
     return diskFull(`${store.file} cannot grow`, cause);
-  if (MDB_CORRUPTED.includes(code as number)) return damaged(`${store.file}: ${String(cause)}`, cause);
+  const broken = asDamaged(store.file, cause);
+  if (broken instanceof LogError) return broken;
   return new LogError('UNAVAILABLE', `the commit to ${store.file} failed: ${String(cause)}`, 'later', {
     cause,
   });

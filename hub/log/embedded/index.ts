@@ -23,7 +23,7 @@ import { maintainStore } from './compact.js';
 import type { CleanUntil } from './compact.js';
 import { makeCommitter } from './committer.js';
 import type { Committer } from './committer.js';
-import { EMPTY_PARTITION } from './layout.js';
+import { EMPTY_PARTITION, asDamaged } from './layout.js';
 import { lockStore } from './lock.js';
 import { pollingNews, readTopic } from './reader.js';
 import type { News } from './reader.js';
@@ -71,7 +71,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   } catch (error) {
     await store?.db.close();
     lock?.release();
-    throw error;
+    throw asDamaged(dir, error);
   }
 }
 

@@ -109,3 +109,12 @@ export function damaged(what: string, cause?: unknown): LogError {
     'The store is refused. Keep the folder for examination, restore a backup (`cardhub restore`) or begin a new store and resync from upstream.';
   return new LogError('DAMAGED', `${what}. ${advice}`, 'never', { cause });
 }
+
+/** Page types and pointers that LMDB itself finds wrong: MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_PANIC. */
+const CORRUPTION_CODES: readonly unknown[] = [-30796, -30797, -30793, -30795];
+
+/** LMDB's own word for a broken tree as `DAMAGED`; every other error as it is. */
+export function asDamaged(file: string, error: unknown): unknown {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return CORRUPTION_CODES.includes(code) ? damaged(`${file}: ${String(error)}`, error) : error;
+}

@@ -3,7 +3,7 @@ import { LogError } from '../log.js';
 import { requireTopic } from '../limits.js';
 import { decodeRecords, openBatch } from './batch.js';
 import type { BatchHeader } from './batch.js';
-import { MAX_OFFSET, baseOfKey, batchKey, batchRange, damaged } from './layout.js';
+import { MAX_OFFSET, asDamaged, baseOfKey, batchKey, batchRange, damaged } from './layout.js';
 import type { PartitionState } from './layout.js';
 import { definitionsOf, loadCatalogue, readState } from './store.js';
 import type { Store, StoredTopic } from './store.js';
@@ -84,7 +84,7 @@ function readStep(
   const records: StoredRecord[] = [];
   let bytes = 0;
   let batches = 0;
-  for (const batch of batchesFrom(store, topic, partition, from, end)) {
+  for (const batch of checked(store, batchesFrom(store, topic, partition, from, end))) {
     for (const record of decodeRecords(batch.bytes, batch.header, topic.definition.name, from))
       records.push(record);
     bytes += batch.bytes.length;
@@ -123,6 +123,15 @@ export function* batchesFrom(
   )) {
     const batch = checkBatchBytes(topic, partition, baseOfKey(key), value);
     if (batch.header.base + batch.header.lastDelta >= from) yield batch;
+  }
+}
+
+/** LMDB finds a broken tree only while it walks it. */
+function* checked(store: Store, batches: Iterable<CheckedBatch>): Generator<CheckedBatch> {
+  try {
+    yield* batches;
+  } catch (error) {
+    throw asDamaged(store.file, error);
   }
 }
 

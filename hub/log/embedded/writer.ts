@@ -61,8 +61,8 @@ export async function openWriter(
       if (condition === 'dead') throw death ?? closed(id);
       condition = 'busy';
       try {
-        checkBatch(batch.records, definitionsOf(store));
-        const parts = encodeParts(store, batch.records);
+        const sizes = checkBatch(batch.records, definitionsOf(store));
+        const parts = encodeParts(store, batch.records, sizes);
         const bytes = parts.reduce((sum, part) => sum + part.payload.bytes.length, 1_024);
         const timestamp = now();
         const written = await committer.commit(bytes, (draft) => {
@@ -93,16 +93,16 @@ const fenced = (id: string): LogError =>
   );
 
 /** Splits by topic and partition, keeping the order within each, and lays the records out at once. */
-function encodeParts(store: Store, records: readonly LogRecord[]): Part[] {
+function encodeParts(store: Store, records: readonly LogRecord[], sizes: readonly number[]): Part[] {
   const groups = new Map<string, { topic: string; partition: number; records: LogRecord[]; bytes: number }>();
-  for (const record of records) {
+  records.forEach((record, i) => {
     const partition = partitionOf(record.key, store.topics.get(record.topic)!.definition.partitions);
     const place = `${record.topic}/${partition}`;
     let group = groups.get(place);
     if (!group) groups.set(place, (group = { topic: record.topic, partition, records: [], bytes: 0 }));
     group.records.push(record);
-    group.bytes += checkRecord(record);
-  }
+    group.bytes += sizes[i]!;
+  });
   return [...groups.values()].map(({ topic, partition, records, bytes }) => ({
     topic,
     partition,
