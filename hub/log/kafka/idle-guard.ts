@@ -3,7 +3,7 @@
  * arms a timer for the next check even when nothing is held back, with a delay that is negative, so that it
  * fires after about a millisecond and arms itself again: four idle producers make 3,380 checks a second, 6.9 %
  * of a core. The guard arms the timer only while something is pending. When a request is queued later, `push`
- * arms it itself. `idle-guard.test.ts` fails when kafkajs no longer needs this: delete the file then.
+ * arms it itself. `internals.test.ts` fails when kafkajs no longer needs this: delete the file then.
  */
 import { requestQueuePrototype, type RequestQueue } from './internals.js';
 

@@ -122,6 +122,8 @@ function decodeBatch(
   const appendTime = attributes & APPEND_TIME ? int64(batch, 35) : undefined;
   const count = batch.readInt32BE(57);
   const reader = new Reader(...uncompressed(batch, attributes & 7, where));
+  const names: Remembered[] = [];
+  const values: Remembered[] = [];
   for (let i = 0; i < count; i++) {
     const length = reader.varint();
     const end = reader.at + length;
@@ -135,7 +137,11 @@ function decodeBatch(
     const key = reader.text();
     const value = reader.bytes();
     const headers: Record<string, string> = {};
-    for (let left = reader.varint(); left > 0; left--) headers[reader.text()] = reader.text();
+    const headerCount = reader.varint();
+    for (let header = 0; header < headerCount; header++) {
+      const name = reader.textAgain((names[header] ??= new Remembered()));
+      headers[name] = reader.textAgain((values[header] ??= new Remembered()));
+    }
     into.push({ topic, key, value, headers, partition, offset, timestamp: appendTime ?? timestamp });
     reader.at = end;
   }
@@ -149,6 +155,13 @@ function uncompressed(batch: Buffer, codec: number, where: string): [Buffer, num
     `Kafka topic ${where}: compression codec ${codec}; the hub reads none and gzip. Set compression.type=producer.`,
     'never',
   );
+}
+
+/** The last text at one place of the headers: most records of a batch repeat it, and decoding UTF-8 is dear. */
+class Remembered {
+  from = 0;
+  length = -1;
+  text = '';
 }
 
 class Reader {
@@ -195,5 +208,23 @@ class Reader {
     const from = this.at;
     this.at += length;
     return this.source.toString('utf8', from, this.at);
+  }
+
+  textAgain(last: Remembered): string {
+    const length = this.varint();
+    const { source, at } = this;
+    if (length === last.length) {
+      let i = 0;
+      while (i < length && source[at + i] === source[last.from + i]) i++;
+      if (i === length) {
+        this.at += length;
+        return last.text;
+      }
+    }
+    if (length <= 0) return '';
+    this.at += length;
+    last.from = at;
+    last.length = length;
+    return (last.text = source.toString('utf8', at, this.at));
   }
 }
