@@ -149,12 +149,12 @@ function makeDraft(store: Store) {
     async write(): Promise<void> {
       const { db } = store;
       await db.batch(() => {
-        for (const key of removes) void db.remove(key);
-        for (const [key, value] of puts) void db.put(key, value);
+        for (const key of removes) heard(db.remove(key));
+        for (const [key, value] of puts) heard(db.put(key, value));
         for (const [name, p, state] of states.values())
-          void db.put(partitionKey(topicOf(name).id, p), seal(state));
-        for (const [id, state] of writers) void db.put(writerKey(id), seal(state));
-        for (const topic of topics.values()) void db.put(topicKey(topic.id), seal(topic.definition));
+          heard(db.put(partitionKey(topicOf(name).id, p), seal(state)));
+        for (const [id, state] of writers) heard(db.put(writerKey(id), seal(state)));
+        for (const topic of topics.values()) heard(db.put(topicKey(topic.id), seal(topic.definition)));
       });
     },
     publish(): void {
@@ -171,13 +171,17 @@ async function lackOfSpace(store: Store, space: Space, bytes: number): Promise<L
   if (held + bytes > space.storeBytesMax) {
     return diskFull(`${store.dir} holds ${held} of at most ${space.storeBytesMax} bytes, ${bytes} more came`);
   }
-  // Where the system does not tell, LMDB's own error has to do.
-  const disk = await statfs(store.dir).catch(() => undefined);
-  const free = disk ? disk.bavail * disk.bsize : Infinity;
+  const free = await freeBytes(store.dir);
   if (free >= space.diskReserveBytes + bytes) return undefined;
   return diskFull(
     `the disk of ${store.dir} has ${free} bytes free, ${space.diskReserveBytes} are kept in reserve`,
   );
+}
+
+/** Where the system does not tell, LMDB's own error has to do. */
+async function freeBytes(dir: string): Promise<number> {
+  const disk = await statfs(dir).catch(() => undefined);
+  return disk ? disk.bavail * disk.bsize : Infinity;
 }
 
 function diskFull(what: string, cause?: unknown): LogError {
@@ -186,7 +190,15 @@ function diskFull(what: string, cause?: unknown): LogError {
   });
 }
 
+/** The batch's own promise tells how the commit went; those of its parts would end the process unheard. */
+function heard(part: Promise<boolean>): void {
+  part.catch(() => undefined);
+}
+
 const ENOSPC = 28;
+/** LMDB's word for a write that came back short, which is how some file systems say that they are full. */
+const EIO = 5;
+const NEARLY_FULL_BYTES = 4 * 1024 * 1024;
 const MDB_MAP_FULL = -30792;
 
 /** lmdb tells the cause of a failed commit by a second promise on the error. */
@@ -195,6 +207,8 @@ async function toLogError(store: Store, error: unknown): Promise<LogError> {
   const cause: unknown = given ? await given.catch((reason: unknown) => reason) : error;
   const code = (cause as { code?: number | string }).code;
   if (code === ENOSPC || code === MDB_MAP_FULL || code === 'ENOSPC')
+    return diskFull(`${store.file} cannot grow`, cause);
+  if (code === EIO && (await freeBytes(store.dir)) < NEARLY_FULL_BYTES)
     return diskFull(`${store.file} cannot grow`, cause);
   const broken = asDamaged(store.file, cause);
   if (broken instanceof LogError) return broken;

@@ -115,6 +115,8 @@ function openFile(file: string, readOnly: boolean): RootDatabase<Buffer, Buffer>
       encoding: 'binary',
       keyEncoding: 'binary',
       overlappingSync: false,
+      // Else lmdb wraps our batch in one of its own, whose failure nobody hears and which ends the process.
+      eventTurnBatching: false,
       readOnly,
     });
   } catch (error) {
