@@ -1,0 +1,186 @@
+/**
+ * The decision log: what was decided, and on what facts, kept off the path of the answer.
+ *
+ *   add ──▶ buffer (bounded) ──every 100 ms──▶ encode, pseudonymise ──▶ sink.append (one at a time)
+ *              │ full
+ *              └─▶ count ──▶ a GAP record as soon as there is room; `full` is true: doors marked
+ *                            `audit: required` answer 503 meanwhile, all others go on deciding
+ *
+ * A kill may lose what was added in the last 100 ms. A failed append is tried again with the same records and
+ * the same ids; what was decided is never decided anew.
+ */
+import type { Decision as DecisionRecord, DecisionFact } from '../../contracts/types.js';
+import type { Decision, Subject } from '../decide/model.js';
+import { createUuid7 } from './uuid7.js';
+
+const BUFFER_MAX = 10_000;
+const FLUSH_MS = 100;
+/** Records of one append; far below the log's limit for a batch. */
+const APPEND_MAX = 5_000;
+const CLOSE_WAIT_MS = 5_000;
+
+/** Where decisions go: the log's writer, a test. Rejects when nothing was written. */
+export interface DecisionSink {
+  append(records: readonly DecisionRecord[]): Promise<void>;
+}
+
+export interface DecisionEntry {
+  id?: string;
+  readonly decidedAt: number;
+  readonly purpose: string;
+  readonly action: string;
+  readonly subject: Subject;
+  readonly resource?: string;
+  readonly decision: Decision;
+}
+
+export interface DecisionLogOptions {
+  readonly sink: DecisionSink;
+  /** Tells one facade from another. */
+  readonly replica: string;
+  /** Keyed pseudonym: of person keys (they hold school numbers) and of credentials that no card has. */
+  readonly pseudonym: (text: string) => string;
+  readonly now: () => number;
+  readonly bufferMax?: number;
+  readonly flushMs?: number;
+  /** Told of each failed append and of each beginning gap. */
+  readonly onAlarm?: (alarm: { code: 'APPEND_FAILED' | 'BUFFER_FULL'; cause?: unknown }) => void;
+}
+
+export class DecisionLog {
+  private buffer: DecisionEntry[] = [];
+  private gap: { since: number; count: number } | undefined;
+  private flushing: Promise<void> | undefined;
+  /** Encoded but not acknowledged: the same records go out again after a failure. */
+  private pending: DecisionRecord[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private readonly uuid = createUuid7();
+  private readonly bufferMax: number;
+  /** Decisions that were given but not logged, since the start. */
+  droppedCount = 0;
+  failedAppends = 0;
+
+  constructor(private readonly options: DecisionLogOptions) {
+    this.bufferMax = options.bufferMax ?? BUFFER_MAX;
+    this.timer = setInterval(() => void this.flush(), options.flushMs ?? FLUSH_MS);
+    this.timer.unref();
+  }
+
+  get size(): number {
+    return this.buffer.length + this.pending.length;
+  }
+
+  get full(): boolean {
+    return this.size >= this.bufferMax;
+  }
+
+  /** Keeps the entry if there is room; never waits, never throws. */
+  add(entry: DecisionEntry): void {
+    if (!this.full) {
+      this.buffer.push(entry);
+      return;
+    }
+    this.droppedCount++;
+    if (this.gap === undefined) {
+      this.gap = { since: entry.decidedAt, count: 0 };
+      this.options.onAlarm?.({ code: 'BUFFER_FULL' });
+    }
+    this.gap.count++;
+  }
+
+  /** The id of an entry; given at the flush unless the answer needs it. */
+  idOf(entry: DecisionEntry): string {
+    return (entry.id ??= this.uuid(entry.decidedAt));
+  }
+
+  /** Writes what is there; settles when it is written or has failed once. Never rejects. */
+  async flush(): Promise<void> {
+    if (this.flushing !== undefined) return this.flushing;
+    if (this.size === 0 && this.gap === undefined) return;
+    this.flushing = this.write().finally(() => (this.flushing = undefined));
+    return this.flushing;
+  }
+
+  /** Stops the timer and writes the rest, for at most five seconds. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    const deadline = performance.now() + CLOSE_WAIT_MS;
+    while ((this.size > 0 || this.gap !== undefined) && performance.now() < deadline) {
+      const failed = this.failedAppends;
+      await this.flush();
+      if (this.failedAppends > failed) await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
+    }
+  }
+
+  private async write(): Promise<void> {
+    if (this.pending.length === 0) {
+      this.pending = this.buffer.splice(0, APPEND_MAX).map((entry) => this.record(entry));
+      if (this.gap !== undefined) {
+        this.pending.push(this.gapRecord(this.gap));
+        this.gap = undefined;
+      }
+    }
+    try {
+      await this.options.sink.append(this.pending);
+      this.pending = [];
+    } catch (cause) {
+      this.failedAppends++;
+      this.options.onAlarm?.({ code: 'APPEND_FAILED', cause });
+    }
+  }
+
+  private record(entry: DecisionEntry): DecisionRecord {
+    const { decision, subject } = entry;
+    return {
+      decisionId: this.idOf(entry),
+      replica: this.options.replica,
+      kind: 'DECISION',
+      purpose: entry.purpose,
+      action: entry.action.slice(0, 32),
+      subjectType: subject.type,
+      subjectRef: this.subjectRef(subject, decision),
+      // A key that no door has is the caller's text, which may be anything.
+      resourceKey: decision.facts.find(({ kind }) => kind === 'door')?.key ?? null,
+      decision: decision.decision,
+      reason: decision.reason,
+      warning: decision.warning ?? null,
+      policyVersion: decision.policyVersion,
+      decidedAt: entry.decidedAt,
+      dataAgeMs: decision.dataAgeMs ?? null,
+      facts: decision.facts.map((fact): DecisionFact => ({
+        kind: fact.kind,
+        key: fact.kind === 'person' ? this.options.pseudonym(fact.key) : fact.key,
+        version: fact.version,
+        source: fact.source,
+        ageMs: fact.ageMs ?? null,
+      })),
+      gapCount: null,
+    };
+  }
+
+  /** The card key where a card was found; else a pseudonym of whatever was sent. */
+  private subjectRef(subject: Subject, decision: Decision): string {
+    return decision.cardKey ?? this.options.pseudonym(`${subject.type}:${subject.id}`);
+  }
+
+  private gapRecord({ since, count }: { since: number; count: number }): DecisionRecord {
+    return {
+      decisionId: this.uuid(since),
+      replica: this.options.replica,
+      kind: 'GAP',
+      purpose: 'door',
+      action: '',
+      subjectType: '',
+      subjectRef: null,
+      resourceKey: null,
+      decision: false,
+      reason: '',
+      warning: null,
+      policyVersion: '',
+      decidedAt: since,
+      dataAgeMs: null,
+      facts: [],
+      gapCount: count,
+    };
+  }
+}

@@ -1,0 +1,75 @@
+/** Is the process alive; can it answer; and if not, what is missing. */
+import { statfs } from 'node:fs/promises';
+import type { Handler } from 'hono';
+import type { Follower } from '../views/follow.js';
+import type { HubView } from '../views/view.js';
+
+/** Below this much free space the intake will stop before long (answers go on). */
+const DISK_FREE_MIN_BYTES = 256 * 1024 * 1024;
+
+export interface HealthCheck {
+  readonly name: string;
+  /** `fails`: not ready. `warns`: ready, but somebody should look. */
+  readonly effect: 'fails' | 'warns';
+  readonly check: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
+}
+
+export function livez(): Handler {
+  return (c) => c.text('ok\n');
+}
+
+export function readyz(
+  follower: Pick<Follower, 'ready' | 'lag' | 'faults'>,
+  view: HubView,
+  checks: readonly HealthCheck[],
+): Handler {
+  const own: HealthCheck[] = [
+    {
+      name: 'view',
+      effect: 'fails',
+      check: async () => ({
+        ok: follower.ready,
+        detail: follower.ready ? `${follower.lag} records behind` : 'the log is still being read',
+      }),
+    },
+    {
+      name: 'records',
+      effect: 'warns',
+      check: async () => ({
+        ok: follower.faults.length === 0,
+        detail: follower.faults.join('; ') || 'all applied',
+      }),
+    },
+    {
+      name: 'policy',
+      effect: 'fails',
+      check: async () => ({ ok: view.policy().version !== '', detail: view.policy().version }),
+    },
+  ];
+  return async (c) => {
+    const results = await Promise.all([...own, ...checks].map(outcome));
+    const ready = results.every(({ ok, effect }) => ok || effect === 'warns');
+    return c.json({ ready, checks: results }, ready ? 200 : 503, ready ? {} : { 'retry-after': '1' });
+  };
+}
+
+async function outcome({ name, effect, check }: HealthCheck) {
+  try {
+    return { name, effect, ...(await check()) };
+  } catch (error) {
+    return { name, effect, ok: false, detail: error instanceof Error ? error.message : 'failed' };
+  }
+}
+
+/** Free space where the log is kept. A full disk stops the intake, not the answers, so it only warns. */
+export function diskCheck(folder: string, freeMinBytes = DISK_FREE_MIN_BYTES): HealthCheck {
+  return {
+    name: 'disk',
+    effect: 'warns',
+    check: async () => {
+      const { bavail, bsize } = await statfs(folder);
+      const free = bavail * bsize;
+      return { ok: free >= freeMinBytes, detail: `${Math.floor(free / 1_048_576)} MiB free` };
+    },
+  };
+}

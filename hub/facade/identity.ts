@@ -1,0 +1,166 @@
+/**
+ * `POST /v1/identity/check`: is this card valid for this purpose, and does it belong to this number and name?
+ *
+ * One answer for everything that does not match, `{"match": false}`: an unknown card, another number, another
+ * name. Only who names the holder rightly (or asks about a card alone) learns why a card is not good.
+ */
+import type { Context } from 'hono';
+import { cleanName, maskName } from '../../transforms/names.js';
+import { judgeCard } from '../decide/card-state.js';
+import type { CardFacts, Decision, Fact, PersonFacts, Subject } from '../decide/model.js';
+import { PURPOSES } from '../decide/policy.js';
+import type { Purpose } from '../decide/policy.js';
+import type { AllowReason } from '../decide/reasons.js';
+import { readJson } from './body.js';
+import type { FacadeParts } from './parts.js';
+import { problem } from './problems.js';
+
+const TEXT_LENGTH_MAX = 512;
+
+interface IdentityRequest {
+  readonly subject: Subject;
+  readonly purpose: Purpose;
+  readonly schoolNumber?: string;
+  readonly name?: string;
+}
+
+interface IdentityAnswer {
+  readonly match: boolean;
+  readonly state?: string;
+  readonly reason?: string;
+  readonly warning?: string;
+  readonly personClass?: string;
+  readonly maskedName?: string;
+  readonly policyVersion?: string;
+  readonly dataAgeMs?: number;
+}
+
+const NOT_MATCHED: IdentityAnswer = { match: false };
+
+export function identityCheck(parts: FacadeParts): (c: Context) => Promise<Response> {
+  const { decisions, now, counters } = parts;
+  return async (c) => {
+    const body = await readJson(c);
+    if (!body.ok) return problem(body.code, body.detail);
+    const parsed = parseIdentity(body.value);
+    if (typeof parsed === 'string') return problem('BAD_REQUEST', parsed);
+    if (!parts.ready()) return problem('NOT_READY', 'try again in a second', { 'retry-after': '1' });
+    const decidedAt = now();
+    const { answer, decision } = check(parts, parsed, decidedAt);
+    counters.decided(decision.reason);
+    decisions.add({
+      decidedAt,
+      purpose: parsed.purpose,
+      action: 'check',
+      subject: parsed.subject,
+      decision,
+    });
+    return new Response(JSON.stringify(answer), { headers: { 'content-type': 'application/json' } });
+  };
+}
+
+function check(
+  { view }: FacadeParts,
+  request: IdentityRequest,
+  now: number,
+): { answer: IdentityAnswer; decision: Decision } {
+  const policy = view.policy();
+  const card = findCard(view, request.subject);
+  const holder = card?.holder === undefined ? undefined : view.person(card.holder);
+  const asOf = card === undefined ? undefined : view.asOf(card.source, 'cards');
+  const dataAgeMs = asOf === undefined ? undefined : Math.max(0, now - asOf);
+  const decided = (decision: boolean, reason: Decision['reason']): Decision => ({
+    decision,
+    reason,
+    policyVersion: policy.version,
+    ...(dataAgeMs !== undefined && { dataAgeMs }),
+    ttlMs: null,
+    facts: factsOf(card, holder),
+    ...(card !== undefined && { cardKey: card.key }),
+  });
+  if (card === undefined) return { answer: NOT_MATCHED, decision: decided(false, 'DENY_UNKNOWN_CARD') };
+  if (!claimsHold(request, holder)) {
+    return { answer: NOT_MATCHED, decision: decided(false, 'DENY_UNKNOWN_PERSON') };
+  }
+  const verdict = judgeCard(policy, request.purpose, card, holder, now);
+  const allow: AllowReason = verdict.warning === 'DENY_FROZEN' ? 'ALLOW_WARN_FROZEN' : 'ALLOW';
+  const reason = verdict.deny ?? allow;
+  const match = verdict.deny === undefined;
+  return {
+    answer: {
+      match,
+      state: stateOf(card, verdict.deny),
+      reason,
+      ...(verdict.warning !== undefined && { warning: verdict.warning }),
+      ...(match && holder?.personClass !== undefined && { personClass: holder.personClass }),
+      ...(match && holder?.name !== undefined && { maskedName: maskName(holder.name) }),
+      policyVersion: policy.version,
+      ...(dataAgeMs !== undefined && { dataAgeMs }),
+    },
+    decision: decided(match, reason),
+  };
+}
+
+function findCard(view: FacadeParts['view'], subject: Subject): CardFacts | undefined {
+  if (subject.type === 'card') return view.card(subject.id);
+  if (subject.type !== 'credential' || subject.readerProfile === undefined) return undefined;
+  const read = view.readCredential(subject.readerProfile, subject.id);
+  const cards = read.ok ? view.cardsByCredential(read.scheme, read.value) : [];
+  return cards.length === 1 ? cards[0] : undefined; // an ambiguous number identifies nobody
+}
+
+function claimsHold({ schoolNumber, name }: IdentityRequest, holder: PersonFacts | undefined): boolean {
+  if (schoolNumber !== undefined && holder?.schoolNumber !== schoolNumber.trim()) return false;
+  return name === undefined || (holder?.name !== undefined && holder.name === cleanName(name)?.name);
+}
+
+/** One word for what is wrong, lost before all; the flags of the card are nobody else's business. */
+function stateOf(card: CardFacts, deny: string | undefined): string {
+  if (card.scope === 'out-of-scope') return 'OUT_OF_SCOPE';
+  if (deny !== undefined) return deny.replace('DENY_', '');
+  return card.frozen ? 'FROZEN' : card.state;
+}
+
+function factsOf(card: CardFacts | undefined, holder: PersonFacts | undefined): Fact[] {
+  const facts: Fact[] = [];
+  if (card) facts.push({ kind: 'card', key: card.key, version: card.version, source: card.source });
+  if (holder) facts.push({ kind: 'person', key: holder.key, version: holder.version, source: holder.source });
+  return facts;
+}
+
+/** The request, or a sentence that says what is wrong with it. */
+function parseIdentity(body: unknown): IdentityRequest | string {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'the body: expected an object';
+  const fields = body as Readonly<Record<string, unknown>>;
+  for (const name of ['card', 'credential', 'readerProfile', 'schoolNumber', 'name', 'purpose']) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    if (typeof value !== 'string' || value === '' || value.length > TEXT_LENGTH_MAX) {
+      return `${name}: expected a string of 1 to ${TEXT_LENGTH_MAX} characters`;
+    }
+  }
+  const {
+    card,
+    credential,
+    readerProfile,
+    schoolNumber,
+    name,
+    purpose = 'identity',
+  } = fields as Partial<Record<string, string>>;
+  if ((card === undefined) === (credential === undefined)) return 'expected either card or credential';
+  if (credential !== undefined && readerProfile === undefined) {
+    return 'readerProfile: expected beside credential, since a number without its form is never guessed at';
+  }
+  const known = PURPOSES.find((one) => one === purpose);
+  if (known === undefined) return `purpose: expected one of ${PURPOSES.join(', ')}`;
+  const subject: Subject =
+    card !== undefined
+      ? { type: 'card', id: card }
+      : { type: 'credential', id: credential ?? '', readerProfile: readerProfile ?? '' };
+  return {
+    subject,
+    purpose: known,
+    ...(schoolNumber !== undefined && { schoolNumber }),
+    ...(name !== undefined && { name }),
+  };
+}
