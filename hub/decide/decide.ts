@@ -39,12 +39,12 @@ interface Context {
 
 /** What the questions gave, before the exit rule. `until`: when time alone may change an allow. */
 interface Judgement {
-  readonly deny?: DenyReason;
-  readonly warning?: DenyReason;
-  readonly until?: number;
+  readonly deny?: DenyReason | undefined;
+  readonly warning?: DenyReason | undefined;
+  readonly until?: number | undefined;
   readonly card?: CardFacts;
   readonly holder?: PersonFacts | undefined;
-  readonly right?: Right;
+  readonly right?: Right | undefined;
   /** undefined: never polled in full; absent with `ignoreDataAge` or without a card. */
   readonly ageMs?: number | undefined;
 }
@@ -127,35 +127,30 @@ function judge(context: Context, card: CardFacts): Judgement {
   const state = judgeCard(policy, 'door', card, holder, now);
   if (state.deny !== undefined) return { deny: state.deny, card, holder };
 
-  const found = matchRight(view.rights(card, door, now), action, now);
-  if (found.deny !== undefined) return { ...found, card, holder };
+  const { deny, right, until: rightUntil } = matchRight(view.rights(card, door, now), action, now);
+  if (deny !== undefined) return { deny, right, card, holder };
 
   let warning = state.warning;
   if (!options.ignoreAntiPassback && rules.antiPassback !== 'off' && repeatsPassage(context, card)) {
-    if (rules.antiPassback === 'hard') return { ...found, deny: 'DENY_ANTIPASSBACK', card, holder };
+    if (rules.antiPassback === 'hard') return { deny: 'DENY_ANTIPASSBACK', right, card, holder };
     warning ??= 'DENY_ANTIPASSBACK';
   }
-  let until = found.until;
+  let until = rightUntil;
   if (card.validUntil !== undefined) until = earlier(until, endOfShanghaiDay(card.validUntil));
-  const base = { ...found, card, holder };
-  if (options.ignoreDataAge) return withWarning(base, warning, until);
+  if (options.ignoreDataAge) return { warning, until, right, card, holder };
 
-  const ageMs = dataAge(context, card, found.right);
+  const ageMs = dataAge(context, card, right);
   const stale = ageMs === undefined || ageMs > rules.staleAfterMs;
-  if (stale && rules.whenStale === 'deny') return { ...base, ageMs, deny: 'DENY_STALE_DATA' };
+  if (stale && rules.whenStale === 'deny') return { deny: 'DENY_STALE_DATA', right, card, holder, ageMs };
   if (stale && warning !== 'DENY_FROZEN') warning = 'DENY_STALE_DATA';
   if (!stale && rules.whenStale === 'deny') until = earlier(until, now + rules.staleAfterMs - ageMs);
-  return withWarning({ ...base, ageMs }, warning, until);
-}
-
-function withWarning(base: Judgement, warning: DenyReason | undefined, until: number | undefined): Judgement {
-  return { ...base, ...(warning !== undefined && { warning }), ...(until !== undefined && { until }) };
+  return { warning, until, right, card, holder, ageMs };
 }
 
 interface RightMatch {
-  readonly deny?: DenyReason;
-  readonly right?: Right;
-  readonly until?: number;
+  readonly deny?: DenyReason | undefined;
+  readonly right?: Right | undefined;
+  readonly until?: number | undefined;
 }
 
 /** How near a right came to opening; the nearest gives the reason. */
@@ -179,16 +174,14 @@ function matchRight(rights: readonly Right[], action: 'enter' | 'exit', now: num
     else if (right.schedule.length > 0 && (covered = coveredUntil(right.schedule, now)) === undefined) {
       distance = 3;
     } else {
-      const until = earlier(covered, right.validUntil);
-      return until === undefined ? { right } : { right, until };
+      return { right, until: earlier(covered, right.validUntil) };
     }
     if (nearestRight === undefined || distance > nearest) {
       nearest = distance;
       nearestRight = right;
     }
   }
-  const deny = NEARNESS[nearest] ?? 'DENY_NO_RIGHT';
-  return nearestRight === undefined ? { deny } : { deny, right: nearestRight };
+  return { deny: NEARNESS[nearest] ?? 'DENY_NO_RIGHT', right: nearestRight };
 }
 
 /** Twice in without an exit between, or twice out: from door events only, within the stated window. */
@@ -238,12 +231,12 @@ function answer(context: Context, judgement: Judgement): Decision {
   return {
     decision: true,
     reason,
-    ...(warning !== undefined && { warning }),
+    warning,
     policyVersion: policy.version,
-    ...(judgement.ageMs !== undefined && { dataAgeMs: judgement.ageMs }),
+    dataAgeMs: judgement.ageMs,
     ttlMs: judgement.until === undefined ? allowMs : Math.max(0, Math.min(allowMs, judgement.until - now)),
     facts,
-    ...(judgement.card !== undefined && { cardKey: judgement.card.key }),
+    cardKey: judgement.card?.key,
   };
 }
 
@@ -263,10 +256,10 @@ function plainDeny(
     decision: false,
     reason,
     policyVersion: policy.version,
-    ...(judgement?.ageMs !== undefined && { dataAgeMs: judgement.ageMs }),
+    dataAgeMs: judgement?.ageMs,
     ttlMs: TIMED_DENIES.has(reason) ? policy.document.ttl.allowMs : null,
     facts,
-    ...(judgement?.card !== undefined && { cardKey: judgement.card.key }),
+    cardKey: judgement?.card?.key,
   };
 }
 
@@ -290,5 +283,5 @@ function fact(
   ageMs: number | undefined,
 ): Fact {
   const { key, version, source } = of;
-  return ageMs === undefined ? { kind, key, version, source } : { kind, key, version, source, ageMs };
+  return { kind, key, version, source, ageMs };
 }

@@ -24,10 +24,10 @@ export interface CardFacts {
   readonly frozen: boolean;
   readonly damaged: boolean;
   readonly locked: boolean;
-  readonly validFrom?: EpochDay;
-  readonly validUntil?: EpochDay;
+  readonly validFrom?: EpochDay | undefined;
+  readonly validUntil?: EpochDay | undefined;
   /** Person key of the holder. */
-  readonly holder?: string;
+  readonly holder?: string | undefined;
 }
 
 export interface PersonFacts {
@@ -35,9 +35,6 @@ export interface PersonFacts {
   readonly source: string;
   readonly version: number;
   readonly state: 'ACTIVE' | 'LEFT' | 'REMOVED' | 'UNKNOWN';
-  readonly name?: string;
-  readonly schoolNumber?: string;
-  readonly personClass?: string;
 }
 
 export interface DoorFacts {
@@ -46,9 +43,9 @@ export interface DoorFacts {
   readonly version: number;
   /** PERIMETER, DORMITORY, LABORATORY …; a class that the policy does not name gets its default rules. */
   readonly doorClass: string;
-  readonly building?: string;
+  readonly building?: string | undefined;
   readonly groups: readonly string[];
-  readonly readerProfile?: string;
+  readonly readerProfile?: string | undefined;
   readonly auditRequired: boolean;
   readonly state: 'ACTIVE' | 'DISABLED' | 'REMOVED' | 'UNKNOWN';
 }
@@ -60,8 +57,8 @@ export interface Right {
   readonly version: number;
   readonly direction: 'ENTER' | 'EXIT' | 'BOTH' | 'UNKNOWN';
   /** Half-open: `validFrom <= now < validUntil`. */
-  readonly validFrom?: EpochMs;
-  readonly validUntil?: EpochMs;
+  readonly validFrom?: EpochMs | undefined;
+  readonly validUntil?: EpochMs | undefined;
   /** Empty: always. */
   readonly schedule: readonly ScheduleSpan[];
 }
@@ -117,20 +114,20 @@ export interface Fact {
   readonly key: string;
   readonly version: number;
   readonly source: string;
-  readonly ageMs?: number;
+  readonly ageMs?: number | undefined;
 }
 
 export interface Decision {
   readonly decision: boolean;
   readonly reason: DecisionReason;
   /** What would have denied under a stricter policy, e.g. DENY_FROZEN beside ALLOW_WARN_FROZEN. */
-  readonly warning?: DenyReason;
+  readonly warning?: DenyReason | undefined;
   readonly policyVersion: string;
   /** Age of the oldest data used; absent: that stream was never polled in full. */
-  readonly dataAgeMs?: number;
+  readonly dataAgeMs?: number | undefined;
   /** How long the answer may be cached; null: until the next event of anything among the facts. */
   readonly ttlMs: number | null;
   readonly facts: readonly Fact[];
   /** The card that was judged, if one was found. */
-  readonly cardKey?: string;
+  readonly cardKey?: string | undefined;
 }

@@ -8,6 +8,7 @@ import type { Context } from 'hono';
 import { cleanName, maskName } from '../../transforms/names.js';
 import { judgeCard } from '../decide/card-state.js';
 import type { CardFacts, Decision, Fact, PersonFacts, Subject } from '../decide/model.js';
+import type { PersonDescription } from '../views/people.js';
 import { PURPOSES } from '../decide/policy.js';
 import type { Purpose } from '../decide/policy.js';
 import type { AllowReason } from '../decide/reasons.js';
@@ -29,7 +30,7 @@ interface IdentityAnswer {
   readonly state?: string;
   readonly reason?: string;
   readonly warning?: string;
-  readonly personClass?: string;
+  readonly personClass?: string | undefined;
   readonly maskedName?: string;
   readonly policyVersion?: string;
   readonly dataAgeMs?: number;
@@ -79,7 +80,8 @@ function check(
     ...(card !== undefined && { cardKey: card.key }),
   });
   if (card === undefined) return { answer: NOT_MATCHED, decision: decided(false, 'DENY_UNKNOWN_CARD') };
-  if (!claimsHold(request, holder)) {
+  const described = holder === undefined ? {} : view.people.describe(holder.key);
+  if (!claimsHold(request, described)) {
     return { answer: NOT_MATCHED, decision: decided(false, 'DENY_UNKNOWN_PERSON') };
   }
   const verdict = judgeCard(policy, request.purpose, card, holder, now);
@@ -92,8 +94,8 @@ function check(
       state: stateOf(card, verdict.deny),
       reason,
       ...(verdict.warning !== undefined && { warning: verdict.warning }),
-      ...(match && holder?.personClass !== undefined && { personClass: holder.personClass }),
-      ...(match && holder?.name !== undefined && { maskedName: maskName(holder.name) }),
+      ...(match && { personClass: described.personClass }),
+      ...(match && described.name !== undefined && { maskedName: maskName(described.name) }),
       policyVersion: policy.version,
       ...(dataAgeMs !== undefined && { dataAgeMs }),
     },
@@ -109,9 +111,9 @@ function findCard(view: FacadeParts['view'], subject: Subject): CardFacts | unde
   return cards.length === 1 ? cards[0] : undefined; // an ambiguous number identifies nobody
 }
 
-function claimsHold({ schoolNumber, name }: IdentityRequest, holder: PersonFacts | undefined): boolean {
-  if (schoolNumber !== undefined && holder?.schoolNumber !== schoolNumber.trim()) return false;
-  return name === undefined || (holder?.name !== undefined && holder.name === cleanName(name)?.name);
+function claimsHold({ schoolNumber, name }: IdentityRequest, holder: PersonDescription): boolean {
+  if (schoolNumber !== undefined && holder.schoolNumber !== schoolNumber.trim()) return false;
+  return name === undefined || (holder.name !== undefined && holder.name === cleanName(name)?.name);
 }
 
 /** One word for what is wrong, lost before all; the flags of the card are nobody else's business. */

@@ -10,6 +10,7 @@
 import type { Card, OutOfScopeCard } from '../../contracts/types.js';
 import type { CardFacts, CardState } from '../decide/model.js';
 import { createColumns } from './columns.js';
+import { NameList } from './name-list.js';
 import { TextTable } from './text-table.js';
 
 const STATES: readonly CardState[] = [
@@ -51,7 +52,7 @@ export class CardsView {
   /** Rows by card key; grants and passages use the same rows. */
   readonly keys = new TextTable();
   private readonly aliases = new TextTable();
-  private readonly sources = new TextTable();
+  private readonly sources = new NameList();
   private readonly schemes = new TextTable();
   private readonly rows = createColumns(
     {
@@ -220,9 +221,9 @@ export class CardsView {
       frozen: (flags & FROZEN) !== 0,
       damaged: (flags & DAMAGED) !== 0,
       locked: (flags & LOCKED) !== 0,
-      ...(validFrom !== NO_DAY && { validFrom }),
-      ...(validUntil !== NO_DAY && { validUntil }),
-      ...(holder !== NONE && { holder: this.options.personKeys.text(holder) }),
+      validFrom: validFrom === NO_DAY ? undefined : validFrom,
+      validUntil: validUntil === NO_DAY ? undefined : validUntil,
+      holder: holder === NONE ? undefined : this.options.personKeys.text(holder),
     };
   }
 }

@@ -14,6 +14,7 @@ import { unlink } from './cards.js';
 import { createColumns } from './columns.js';
 import { createPairIndex } from './pair-index.js';
 import type { PeopleView } from './people.js';
+import { NameList } from './name-list.js';
 import { TextTable } from './text-table.js';
 
 const DIRECTIONS = ['UNKNOWN', 'ENTER', 'EXIT', 'BOTH'] as const;
@@ -34,7 +35,7 @@ export class GrantsView {
   private readonly keys = new TextTable();
   private readonly doors = new TextTable();
   private readonly doorGroups = new TextTable();
-  private readonly sources = new TextTable();
+  private readonly sources = new NameList();
   private readonly schedules: (readonly ScheduleSpan[])[] = [ALWAYS];
   private readonly scheduleIds = new Map<string, number>([['[]', 0]]);
   private readonly pairs = createPairIndex();
@@ -172,8 +173,8 @@ export class GrantsView {
       source: this.sources.text(r.source[row] ?? 0),
       version: r.version[row] ?? 0,
       direction: DIRECTIONS[r.direction[row] ?? 0] ?? 'UNKNOWN',
-      ...(validFrom !== -Infinity && { validFrom }),
-      ...(validUntil !== Infinity && { validUntil }),
+      validFrom: validFrom === -Infinity ? undefined : validFrom,
+      validUntil: validUntil === Infinity ? undefined : validUntil,
       schedule: this.schedules[r.schedule[row] ?? 0] ?? ALWAYS,
     };
   }

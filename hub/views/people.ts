@@ -5,14 +5,22 @@
 import type { PersonSource } from '../../contracts/types.js';
 import type { PersonFacts } from '../decide/model.js';
 import { createColumns } from './columns.js';
+import { NameList } from './name-list.js';
 import { TextTable } from './text-table.js';
 
 const STATES: readonly PersonFacts['state'][] = ['UNKNOWN', 'ACTIVE', 'LEFT', 'REMOVED'];
 const NONE = -1;
 const NO_GROUPS: readonly number[] = [];
 
+export interface PersonDescription {
+  readonly name?: string | undefined;
+  readonly schoolNumber?: string | undefined;
+  readonly personClass?: string | undefined;
+}
+
 export class PeopleView {
-  private readonly texts = new TextTable(); // names, numbers, classes, sources
+  private readonly texts = new TextTable(); // names and numbers
+  private readonly lists = new NameList(); // classes and sources
   private readonly sets = new TextTable();
   private readonly setMembers: (readonly number[])[] = [];
   private readonly rows = createColumns(
@@ -54,29 +62,36 @@ export class PeopleView {
     if (!was) this.count++;
     r.present[row] = 1;
     r.state[row] = Math.max(0, STATES.indexOf(value.state));
-    r.source[row] = this.texts.intern(value.source);
+    r.source[row] = this.lists.intern(value.source);
     r.version[row] = value.version;
     r.groupSet[row] = this.setOf(value.groups);
     r.name[row] = this.optional(value.name);
     r.schoolNumber[row] = this.optional(value.schoolNumber);
-    r.personClass[row] = this.optional(value.personClass);
+    r.personClass[row] = value.personClass === null ? NONE : this.lists.intern(value.personClass);
   }
 
   get(key: string): PersonFacts | undefined {
     const row = this.keys.find(key);
     const r = this.rows.columns;
     if (row < 0 || r.present[row] !== 1) return undefined;
-    const name = this.text(r.name[row]);
-    const schoolNumber = this.text(r.schoolNumber[row]);
-    const personClass = this.text(r.personClass[row]);
     return {
       key,
-      source: this.text(r.source[row]) ?? '',
+      source: this.lists.text(r.source[row] ?? 0),
       version: r.version[row] ?? 0,
       state: STATES[r.state[row] ?? 0] ?? 'UNKNOWN',
-      ...(name !== undefined && { name }),
-      ...(schoolNumber !== undefined && { schoolNumber }),
-      ...(personClass !== undefined && { personClass }),
+    };
+  }
+
+  /** What an identity check compares with; no door decision needs it. */
+  describe(key: string): PersonDescription {
+    const row = this.keys.find(key);
+    const r = this.rows.columns;
+    if (row < 0 || r.present[row] !== 1) return {};
+    const personClass = r.personClass[row] ?? NONE;
+    return {
+      name: this.text(r.name[row]),
+      schoolNumber: this.text(r.schoolNumber[row]),
+      personClass: personClass === NONE ? undefined : this.lists.text(personClass),
     };
   }
 
