@@ -242,6 +242,9 @@ describe('the access-control vendor', () => {
     const swipes = rest().stream('swipes');
     const pages = await drain((cursor) => swipes.changes(cursor, never), await swipes.feedStart(never));
     campus.life({ event: 'swipe', lateMs: 3_600_000 });
+    expect((await swipes.changes(pages.at(-1)!.next, never)).rows).toEqual([]);
+    campus.clock.set({ advanceMs: 3_700_000 });
+    campus.advance();
     const { rows } = await swipes.changes(pages.at(-1)!.next, never);
     expect(rows.length).toBe(1);
     const { occurredAt, uploadedAt } = rows[0]!.data as { occurredAt: string; uploadedAt: string };

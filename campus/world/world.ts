@@ -203,8 +203,12 @@ export function changesAfter(world: World, after: number, limit: number): Change
 }
 
 export function eventsAfter(world: World, after: number, limit: number): DoorEvent[] | null {
-  if (after < world.store.meta.eventFloor) return null;
-  return [...world.store.events.getRange({ start: after + 1, limit })].map((entry) => entry.value);
+  const { eventFloor } = world.store.meta;
+  // 0 is no cursor of a reader: it asks for whatever is still kept.
+  if (after !== 0 && after < eventFloor) return null;
+  return [...world.store.events.getRange({ start: Math.max(after, eventFloor) + 1, limit })].map(
+    (entry) => entry.value,
+  );
 }
 
 export const doorTotal = (world: World): number => doors.doorCount(world.base.people);
