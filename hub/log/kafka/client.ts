@@ -1,5 +1,5 @@
 /** Connections to the brokers: one set of options, kafkajs' own log lines routed away, and bounded retries. */
-import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, type ISocketFactory, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
 import { LogError } from '../log.js';
 import { kafkaErrorType, toLogError } from './errors.js';
@@ -16,6 +16,8 @@ export interface KafkaConnection {
   readonly ssl?: ConnectionOptions | boolean;
   readonly sasl?: SASLOptions;
   readonly logger?: KafkaLogger;
+  /** How sockets are made: for a proxy, and for tests that cut them. */
+  readonly socketFactory?: ISocketFactory;
 }
 
 export interface KafkaClient {
@@ -29,7 +31,7 @@ export interface KafkaClient {
    */
   run<T>(doing: string, action: (cluster: Cluster) => Promise<T>): Promise<T>;
   /** Ends a connection in the background: kafkajs waits for open requests. `close` waits for these. */
-  discard(cluster: Cluster): void;
+  readonly discard: (cluster: Cluster) => void;
   close(): Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export function openClient(connection: KafkaConnection): KafkaClient {
     logCreator: () => (entry) => log('debug', `kafkajs: ${entry.log.message}`, { ...entry.log }),
     ...(connection.ssl === undefined ? {} : { ssl: connection.ssl }),
     ...(connection.sasl === undefined ? {} : { sasl: connection.sasl }),
+    ...(connection.socketFactory === undefined ? {} : { socketFactory: connection.socketFactory }),
   };
   const kafka = new Kafka(config);
   const cluster = () => newCluster(config, kafka.logger());

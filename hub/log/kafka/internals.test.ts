@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { installIdleGuard } from './idle-guard.js';
-import { newCluster, newEncoder, requestQueuePrototype } from './internals.js';
+import { newCluster, newEncoder, protocolError, requestQueuePrototype } from './internals.js';
 import { Kafka, logLevel } from 'kafkajs';
 
 const require = createRequire(import.meta.url);
@@ -23,11 +23,25 @@ describe('what is used of kafkajs behind its public API', () => {
     ] as const;
     for (const method of methods) expect(typeof cluster[method], method).toBe('function');
     const Broker = require('kafkajs/src/broker') as { prototype: Record<string, unknown> };
-    for (const method of ['listOffsets', 'joinGroup', 'syncGroup', 'heartbeat', 'leaveGroup']) {
+    const requests = ['listOffsets', 'initProducerId', 'addPartitionsToTxn', 'endTxn'];
+    for (const method of [...requests, 'joinGroup', 'syncGroup', 'heartbeat', 'leaveGroup']) {
       expect(Broker.prototype[method], method).toBeTypeOf('function');
     }
     const Pool = require('kafkajs/src/network/connectionPool') as { prototype: Record<string, unknown> };
     expect(Pool.prototype.send).toBeTypeOf('function');
+  });
+
+  test('names the protocol errors that the engine tells apart', () => {
+    const types = [3, 6, 10, 15, 27, 47, 51].map((code) => protocolError(code).type);
+    expect(types).toEqual([
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      'NOT_LEADER_FOR_PARTITION',
+      'MESSAGE_TOO_LARGE',
+      'GROUP_COORDINATOR_NOT_AVAILABLE',
+      'REBALANCE_IN_PROGRESS',
+      'INVALID_PRODUCER_EPOCH',
+      'CONCURRENT_TRANSACTIONS',
+    ]);
   });
 
   test('an encoder writes big-endian and grows', () => {

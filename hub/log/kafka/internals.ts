@@ -6,7 +6,8 @@
  *   transaction markers, and its filter of aborted transactions (`filterAbortedMessages`) lets aborted records
  *   through when two transactions overlap, since it takes the broker's list as if it were ordered by first offset
  *   and looks at one entry a message.
- * - `broker.connectionPool.send`: one request of our own encoding (Fetch v11, Metadata v12 for topic ids).
+ * - `broker.connectionPool.send`: one request of our own encoding (Fetch v11, Produce v7, Metadata v12 for topic ids).
+ * - the brokers' transaction and group requests, for `transaction.ts` and `ownership.ts`, which say why.
  * - `Encoder`, the buffer that such a request must hand over.
  *
  * `internals.test.ts` fails when an upgrade changes any of these.
@@ -46,6 +47,12 @@ export interface GroupMember {
   readonly memberMetadata: Buffer;
 }
 
+export interface ProducerIdentity {
+  readonly transactionalId: string;
+  readonly producerId: string;
+  readonly producerEpoch: number;
+}
+
 export interface Broker {
   readonly nodeId: number;
   readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T> };
@@ -54,6 +61,14 @@ export interface Broker {
     isolationLevel: 0 | 1;
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
   }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+  initProducerId(request: {
+    transactionalId: string;
+    transactionTimeout: number;
+  }): Promise<{ producerId: string; producerEpoch: number }>;
+  addPartitionsToTxn(
+    request: ProducerIdentity & { topics: { topic: string; partitions: number[] }[] },
+  ): Promise<unknown>;
+  endTxn(request: ProducerIdentity & { transactionResult: boolean }): Promise<unknown>;
   joinGroup(request: {
     groupId: string;
     sessionTimeout: number;
@@ -81,12 +96,16 @@ export interface Cluster {
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
   findBroker(where: { nodeId: number | string }): Promise<Broker>;
   findControllerBroker(): Promise<Broker>;
-  findGroupCoordinator(which: { groupId: string }): Promise<Broker>;
+  /** `coordinatorType` 0: of groups (default), 1: of transactions; `groupId` is then the transactional id. */
+  findGroupCoordinator(which: { groupId: string; coordinatorType?: 0 | 1 }): Promise<Broker>;
 }
 
 const ClusterClass = require('kafkajs/src/cluster') as new (options: object) => Cluster;
 const EncoderClass = require('kafkajs/src/protocol/encoder') as new (size?: number) => Encoder;
 const createSocketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
+const { createErrorFromCode } = require('kafkajs/src/protocol/error') as {
+  createErrorFromCode: (code: number) => Error & { type: string };
+};
 const RequestQueueClass = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
 
 export interface RequestQueue {
@@ -95,6 +114,9 @@ export interface RequestQueue {
   throttleCheckTimeoutId: unknown;
   scheduleCheckPendingRequests(): void;
 }
+
+/** Kafka's error code as the error that kafkajs would throw, with `type`. */
+export const protocolError = (code: number): Error & { type: string } => createErrorFromCode(code);
 
 /** The prototype that `idle-guard.ts` changes. */
 export const requestQueuePrototype: RequestQueue = RequestQueueClass.prototype;

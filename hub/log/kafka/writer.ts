@@ -4,11 +4,10 @@
  *   opening ──InitProducerId (fences)──▶ fenced ──position read──▶ ready ──append──▶ busy ──commit──▶ ready
  *                                                                    └─any error, or close──▶ dead
  *
- * kafkajs' rules (libraries.md): one awaited `sendBatch` at a time; an explicit partition on every record; any
- * error ends the producer, and it is not rebuilt here: only the owner knows whether it still is one.
+ * Any error ends the producer, and it is not rebuilt here: only the owner knows whether it still is one
+ * (libraries.md, kafkajs 3).
  */
-import type { Producer, ProducerBatch, Transaction } from 'kafkajs';
-import { checkBatch, checkRecord, makePosition, POSITIONS_TOPIC, requireTopic } from '../limits.js';
+import { checkBatch, makePosition, POSITIONS_TOPIC, requireTopic } from '../limits.js';
 import {
   LogError,
   type AppendBatch,
@@ -21,20 +20,22 @@ import {
   type WrittenOffset,
 } from '../log.js';
 import { partitionOf, partitionOfBytes } from '../partition.js';
-import { backoff, isPassing, RETRY_MS, sleep, type KafkaClient } from './client.js';
+import { sleep, type KafkaClient } from './client.js';
+import { encodeBatch, recordBytesMax } from './encode-batch.js';
 import { kafkaErrorType, toLogError } from './errors.js';
 import { isVisible } from './offsets.js';
 import { lastCommitted } from './position.js';
+import type { PartitionBatch } from './produce.js';
+import { openProducer, type TransactionalProducer } from './transaction.js';
 
 /** A hung writer hides later records of everyone from readers for this long. */
 export const TRANSACTION_TIMEOUT_MS = 10_000;
 /** After this the transaction has been aborted by the coordinator anyway. */
 const APPEND_TIMEOUT_MS = 2 * TRANSACTION_TIMEOUT_MS;
+/** How long one step of a transaction is tried: within its timeout. */
+const STEP_RETRY_MS = 8_000;
 /** A partition's part of one request is one record batch, and brokers refuse those above 1,048,588 bytes. */
-const PART_BYTES = 950_000;
-/** kafkajs copies the list of a partition for each record that it adds: keep lists short. */
-const PART_RECORDS = 1_000;
-const RECORD_OVERHEAD_BYTES = 64;
+const BATCH_BYTES = 1_048_588 - 100;
 const VISIBLE_WAIT_MS = 250;
 
 export interface WriterContext {
@@ -47,56 +48,34 @@ export interface WriterContext {
 
 export async function openKafkaWriter(context: WriterContext, id: SourcePartitionId): Promise<LogWriter> {
   const positions = requireTopic(POSITIONS_TOPIC, context.topics);
-  const producer = context.client.kafka.producer({
-    transactionalId: `${context.prefix}hub.writer.${id}`,
-    transactionTimeout: TRANSACTION_TIMEOUT_MS,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: () => (given) => given.message.partition!,
-  });
+  const { client, prefix } = context;
+  let producer: TransactionalProducer | undefined;
   try {
-    await producer.connect();
-    const first = await fence(producer, id);
-    const place = {
-      topic: context.prefix + POSITIONS_TOPIC,
-      partition: partitionOf(id, positions.partitions),
-    };
-    const position = await lastCommitted(context.client, place, id);
-    return writer(context, id, producer, first, position && { ...position, topic: POSITIONS_TOPIC });
+    producer = await openProducer(client, {
+      transactionalId: `${prefix}hub.writer.${id}`,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      retryMs: STEP_RETRY_MS,
+    });
+    const place = { topic: prefix + POSITIONS_TOPIC, partition: partitionOf(id, positions.partitions) };
+    const position = await lastCommitted(client, place, id);
+    return writer(context, id, producer, position && { ...position, topic: POSITIONS_TOPIC });
   } catch (error) {
-    await producer.disconnect().catch(() => undefined);
+    producer?.close();
     throw toLogError(error, `Opening the writer of ${id}`);
-  }
-}
-
-/** InitProducerId aborts and fences every earlier producer of this id. Coordinators that load answer later. */
-async function fence(producer: Producer, id: SourcePartitionId): Promise<Transaction> {
-  const until = performance.now() + RETRY_MS;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      // Until the first send nothing of this transaction is known to the brokers: it cannot time out.
-      return await producer.transaction();
-    } catch (error) {
-      if (!isPassing(error) || performance.now() > until)
-        throw toLogError(error, `Fencing the writers of ${id}`);
-      await sleep(backoff(attempt));
-    }
   }
 }
 
 function writer(
   context: WriterContext,
   id: SourcePartitionId,
-  producer: Producer,
-  first: Transaction,
+  producer: TransactionalProducer,
   position: StoredRecord | undefined,
 ): LogWriter {
   let state: 'ready' | 'busy' | 'dead' = 'ready';
-  let prepared: Transaction | undefined = first;
   const isDead = () => state === 'dead';
   const end = () => {
     state = 'dead';
-    producer.disconnect().catch(() => undefined);
+    producer.close();
   };
   return {
     id,
@@ -114,9 +93,7 @@ function writer(
       state = 'busy';
       try {
         checkBatch(batch.records, context.topics);
-        const transaction = prepared ?? (await producer.transaction());
-        prepared = undefined;
-        const { written, places } = await withTimeout(appendIn(transaction, context, id, batch, isDead), id);
+        const { written, places } = await withTimeout(appendIn(producer, context, id, batch, isDead), id);
         await Promise.race([untilVisible(context, places), sleep(VISIBLE_WAIT_MS)]);
         if (!isDead()) state = 'ready';
         return { written };
@@ -126,15 +103,13 @@ function writer(
       }
     },
     close: async () => {
-      if (state === 'dead') return;
-      state = 'dead';
-      await producer.disconnect().catch(() => undefined);
+      end();
     },
   };
 }
 
 async function appendIn(
-  transaction: Transaction,
+  producer: TransactionalProducer,
   context: WriterContext,
   id: SourcePartitionId,
   batch: AppendBatch,
@@ -144,28 +119,27 @@ async function appendIn(
     if (isDead()) throw new LogError('CLOSED', `The writer of ${id} was closed during an append.`, 'never');
   };
   const last = new Map<string, WrittenOffset>();
-  let places = last;
+  const write = async (records: readonly LogRecord[]) => {
+    for (const part of parts(context, records)) {
+      alive();
+      await sendPart(producer, context, part, last);
+    }
+  };
+  let written: WrittenOffset[];
   try {
-    for (const part of parts(context, batch.records)) {
-      alive();
-      await sendPart(transaction, context.prefix, part, last);
-    }
-    const position = makePosition(id, batch.position, [...last.values()]);
-    places = new Map(last);
-    for (const part of parts(context, [position])) {
-      alive();
-      await sendPart(transaction, context.prefix, part, places);
-    }
+    await write(batch.records);
+    written = [...last.values()];
+    await write([makePosition(id, batch.position, written)]);
     alive();
   } catch (error) {
     // Left open, it would hide later records from readers until it times out. A fenced one is gone already.
-    if (transaction.isActive() && kafkaErrorType(error) !== 'INVALID_PRODUCER_EPOCH') {
-      await transaction.abort().catch(() => undefined);
+    if (producer.isOpen() && kafkaErrorType(error) !== 'INVALID_PRODUCER_EPOCH') {
+      await producer.end('abort').catch(() => undefined);
     }
     throw error;
   }
-  await transaction.commit();
-  return { written: [...last.values()], places: [...places.values()] };
+  await producer.end('commit');
+  return { written, places: [...last.values()] };
 }
 
 /**
@@ -187,63 +161,57 @@ async function untilVisible(
   }
 }
 
-type Message = NonNullable<ProducerBatch['topicMessages']>[number]['messages'][number];
-/** Topic (without prefix) → messages of one request. */
-type Part = Map<string, Message[]>;
+/** The records of one request for one partition, in order. */
+interface Share {
+  readonly topic: string;
+  readonly partition: number;
+  readonly keys: Uint8Array[];
+  readonly records: LogRecord[];
+  bytes: number;
+}
 
-/** Splits a batch, in order, into requests in which no partition has too many bytes or records. */
-function* parts(context: WriterContext, records: readonly LogRecord[]): Generator<Part> {
-  const timestamp = String(context.now());
-  let part: Part = new Map();
-  let load = new Map<string, { bytes: number; records: number }>();
+/** Splits a batch, in order, into requests in which no partition has more bytes than one record batch may. */
+function* parts(context: WriterContext, records: readonly LogRecord[]): Generator<readonly Share[]> {
+  let shares = new Map<string, Share>();
   for (const record of records) {
     const key = Buffer.from(record.key, 'utf8');
-    const partition = partitionOfBytes(key, requireTopic(record.topic, context.topics).partitions);
-    const place = `${record.topic}/${partition}`;
-    const bytes = checkRecord(record) + RECORD_OVERHEAD_BYTES;
-    let there = load.get(place);
-    if (there && (there.bytes + bytes > PART_BYTES || there.records >= PART_RECORDS)) {
-      yield part;
-      part = new Map();
-      load = new Map();
-      there = undefined;
+    const { topic } = record;
+    const partition = partitionOfBytes(key, requireTopic(topic, context.topics).partitions);
+    const place = `${topic}/${partition}`;
+    const bytes = recordBytesMax(key, record);
+    let share = shares.get(place);
+    if (share && share.bytes + bytes > BATCH_BYTES) {
+      yield [...shares.values()];
+      shares = new Map();
+      share = undefined;
     }
-    load.set(place, { bytes: (there?.bytes ?? 0) + bytes, records: (there?.records ?? 0) + 1 });
-    const { value } = record;
-    const messages = part.get(record.topic) ?? [];
-    if (messages.length === 0) part.set(record.topic, messages);
-    messages.push({
-      key,
-      value: value && Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-      headers: record.headers,
-      partition,
-      timestamp,
-    });
+    if (!share) shares.set(place, (share = { topic, partition, keys: [], records: [], bytes: 0 }));
+    share.keys.push(key);
+    share.records.push(record);
+    share.bytes += bytes;
   }
-  if (part.size > 0) yield part;
+  if (shares.size > 0) yield [...shares.values()];
 }
 
 /** Sends one request and notes the last offset that it wrote in each partition. */
 async function sendPart(
-  transaction: Transaction,
-  prefix: string,
-  part: Part,
+  producer: TransactionalProducer,
+  { prefix, now }: WriterContext,
+  part: readonly Share[],
   last: Map<string, WrittenOffset>,
 ): Promise<void> {
-  const counts = new Map<string, number>();
-  for (const [topic, messages] of part) {
-    for (const { partition } of messages) {
-      const place = `${topic}/${partition}`;
-      counts.set(place, (counts.get(place) ?? 0) + 1);
-    }
-  }
-  const topicMessages = [...part].map(([topic, messages]) => ({ topic: prefix + topic, messages }));
-  for (const answer of await transaction.sendBatch({ topicMessages, acks: -1 })) {
-    const topic = answer.topicName.slice(prefix.length);
-    const place = `${topic}/${answer.partition}`;
-    const offset = Number(answer.baseOffset) + counts.get(place)! - 1;
-    last.set(place, { topic, partition: answer.partition, offset });
-  }
+  const { producerId, producerEpoch } = producer;
+  const timestamp = now();
+  const batches = part.map(({ topic, partition, keys, records }): PartitionBatch => {
+    const sequence = producer.takeSequence(topic, partition, records.length);
+    const batch = encodeBatch(keys, records, { producerId, producerEpoch, sequence, timestamp });
+    return { topic: prefix + topic, partition, batch };
+  });
+  const answers = await producer.send(batches);
+  part.forEach(({ topic, partition, records }, i) => {
+    const offset = answers[i]!.baseOffset + records.length - 1;
+    last.set(`${topic}/${partition}`, { topic, partition, offset });
+  });
 }
 
 async function withTimeout<T>(work: Promise<T>, id: SourcePartitionId): Promise<T> {
