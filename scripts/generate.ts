@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { connectorReference } from '../connectors/reference.js';
 import { packagePath } from '../hub/package-root.js';
 import { catalogueGenerator } from './generate/catalogue.js';
 import { codesGenerator } from './generate/codes.js';
@@ -16,6 +17,7 @@ const generators: readonly Generator[] = [
   codesGenerator,
   catalogueGenerator,
   openapiGenerator,
+  connectorReference,
 ];
 
 async function main(check: boolean): Promise<number> {
