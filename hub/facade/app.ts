@@ -52,12 +52,11 @@ export function createFacade(options: FacadeOptions): Hono {
   };
   addGauges(metrics, options);
   const app = new Hono();
+  /** Methods of each path. Kept here and not as a second handler: with one handler Hono composes nothing. */
+  const allowed = new Map<string, string>();
   const route = (method: 'GET' | 'POST', path: string, handler: Handler): void => {
     app.on(method, path, handler);
-    const allow = method === 'GET' ? 'GET, HEAD' : method;
-    const other = (c: { req: { method: string } }): Response =>
-      problem('METHOD_NOT_ALLOWED', `expected ${allow}, came ${c.req.method}`, { allow });
-    app.all(path, other);
+    allowed.set(path, method === 'GET' ? 'GET, HEAD' : method);
   };
   route('POST', '/access/v1/evaluation', accessEvaluation(parts));
   route('POST', '/v1/identity/check', identityCheck(parts));
@@ -69,7 +68,12 @@ export function createFacade(options: FacadeOptions): Hono {
     });
   });
   for (const [path, mounted] of Object.entries(options.mounts ?? {})) app.route(path, mounted);
-  app.notFound(() => problem('NOT_FOUND', 'see openapi/facade.yaml for the paths that are served'));
+  app.notFound((c) => {
+    const allow = allowed.get(c.req.path);
+    return allow === undefined
+      ? problem('NOT_FOUND', 'see openapi/facade.yaml for the paths that are served')
+      : problem('METHOD_NOT_ALLOWED', `expected ${allow}, came ${c.req.method}`, { allow });
+  });
   app.onError((error) => {
     options.onError?.(error);
     return problem('INTERNAL', 'the error is in the log of the hub');
