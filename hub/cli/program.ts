@@ -7,11 +7,19 @@ import { EXIT, type ExitCode } from './exit-codes.js';
 import { exitCodeOf, type Frame } from './frame.js';
 import * as init from './init.js';
 import { createOutput } from './output.js';
+import * as read from './read.js';
 import * as reader from './reader.js';
+import * as reconcile from './reconcile.js';
+import * as sync from './sync.js';
+import * as topics from './topics.js';
 
 /** One file a command; in the order of `--help`. */
 const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = [
   init,
+  sync,
+  read,
+  reconcile,
+  topics,
   decide,
   reader,
   connector,

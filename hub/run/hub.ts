@@ -9,7 +9,7 @@ import type { RecordCodec } from '../sync/rows.js';
 import type { StreamNote } from '../sync/stream.js';
 import { openCodecs, recordCodec } from './codec.js';
 import { openLog } from './open-log.js';
-import { openKeys } from './keys.js';
+import { openKeys, type Keys } from './keys.js';
 import { openSources, planStreams, type OpenSource, type PlannedStream } from './sources.js';
 
 /** What a process that may write has open: the log, the upstreams, and what the streams share. */
@@ -24,15 +24,19 @@ export interface HubParts {
   readonly directory: Directory;
   readonly sources: readonly OpenSource[];
   readonly streams: readonly PlannedStream[];
-  readonly pseudonym: (text: string) => string;
+  readonly keys: Keys;
   readonly now: () => number;
+  /** Starts following what the streams share (positions, doors, and cards where a stream looks them up). */
+  follow(signal: AbortSignal): void;
   close(): Promise<void>;
 }
 
 export interface HubOptions {
-  readonly connectors: Readonly<Record<string, ConnectorFactory>>;
+  readonly connectors: readonly ConnectorFactory[];
   readonly now?: () => number;
   readonly random?: () => number;
+  /** `sync --once`. */
+  readonly once?: boolean;
   readonly onStream?: (note: StreamNote) => void;
   readonly onConnector?: (source: string, note: ConnectorNote) => void;
 }
@@ -53,6 +57,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       now,
       random: options.random ?? Math.random,
       note: options.onConnector ?? (() => undefined),
+      once: options.once ?? false,
     });
     const streams = planStreams(sources, {
       config,
@@ -68,6 +73,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       await Promise.allSettled(sources.map(({ connector }) => connector.close()));
       await log.close();
     };
+    const cards = streams.some(({ deps }) => deps.stream.spec.maps === 'swipe');
     const replica = randomUUID().slice(0, 8);
     return {
       config,
@@ -78,8 +84,9 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       directory,
       sources,
       streams,
-      pseudonym: keys.pseudonym,
+      keys,
       now,
+      follow: (signal) => directory.follow(signal, { cards }),
       close,
     };
   } catch (error) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { TOPICS } from '../../contracts/types.js';
 import type { Config } from '../config/types.js';
 import { openEmbeddedLog } from '../log/embedded/index.js';
-import { openKafkaLog } from '../log/kafka/index.js';
+import { openKafkaLog } from '../log/kafka/kafka-log.js';
 import type { Log } from '../log/log.js';
 import { readFileSync } from 'node:fs';
 

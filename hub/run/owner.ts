@@ -35,82 +35,105 @@ interface Running {
   readonly ended: Promise<void>;
 }
 
-export async function startOwner(options: OwnerOptions): Promise<Owner> {
-  const running = new Map<string, Running>();
-  let ownership: Ownership | null = null;
-  let stopped = false;
-  let rejoining: Promise<void> | null = null;
+/** The runners of the streams that are owned right now. */
+class Runners {
+  readonly #running = new Map<string, Running>();
+  constructor(
+    readonly options: OwnerOptions,
+    readonly owns: (id: string) => boolean,
+    readonly onFenced: () => void,
+  ) {}
 
-  const begin = (planned: PlannedStream): void => {
+  ids(): readonly string[] {
+    return [...this.#running.keys()];
+  }
+
+  queue(id: string): MutableQueue | undefined {
+    return this.#running.get(id)?.queue;
+  }
+
+  begin(planned: PlannedStream): void {
     const { id } = planned.deps;
     const stop = new AbortController();
     const queue = commandQueue();
     const ended = runStream({
       deps: planned.deps,
       signal: stop.signal,
-      stillOwner: () => ownership?.owns(id) ?? false,
+      stillOwner: () => this.owns(id),
       mode: 'follow',
-      random: options.random,
+      random: this.options.random,
       commands: queue,
-      ready: (signal) => options.directory.recorded(planned.after, signal),
+      ready: (signal) => this.options.directory.recorded(planned.after, signal),
     }).then(
       () => undefined,
       (error: unknown) => {
         if (stop.signal.aborted) return;
-        if (error instanceof LogError && error.code === 'FENCED') rejoin();
-        else options.onFatal(error instanceof Error ? error : new Error(String(error)));
+        if (error instanceof LogError && error.code === 'FENCED') this.onFenced();
+        else this.options.onFatal(asError(error));
       },
     );
-    running.set(id, { stop, queue, ended });
-  };
-  const end = async (ids: readonly string[]): Promise<void> => {
-    const ending = ids.flatMap((id) => running.get(id) ?? []);
+    this.#running.set(id, { stop, queue, ended });
+  }
+
+  async end(ids: readonly string[]): Promise<void> {
+    const ending = ids.flatMap((id) => this.#running.get(id) ?? []);
     for (const one of ending) one.stop.abort();
     await Promise.all(ending.map(({ ended }) => ended));
-    for (const id of ids) running.delete(id);
-  };
+    for (const id of ids) this.#running.delete(id);
+  }
+}
+
+export async function startOwner(options: OwnerOptions): Promise<Owner> {
+  let ownership: Ownership | null = null;
+  let stopped = false;
+  let rejoining: Promise<void> | null = null;
+
   const join = async (): Promise<void> => {
-    ownership = await options.log.own(
-      options.streams.map(({ deps }) => deps.id),
-      {
-        assigned: async (ids) => {
-          for (const planned of options.streams) if (ids.includes(planned.deps.id)) begin(planned);
-          options.onOwned?.([...running.keys()]);
-        },
-        revoked: async (ids) => {
-          await end(ids);
-          options.onOwned?.([...running.keys()]);
-        },
+    const ids = options.streams.map(({ deps }) => deps.id);
+    ownership = await options.log.own(ids, {
+      assigned: async (assigned) => {
+        for (const planned of options.streams) {
+          if (assigned.includes(planned.deps.id)) runners.begin(planned);
+        }
+        options.onOwned?.(runners.ids());
       },
-    );
+      revoked: async (revoked) => {
+        await runners.end(revoked);
+        options.onOwned?.(runners.ids());
+      },
+    });
+  };
+  const leaveAndJoin = async (): Promise<void> => {
+    await ownership?.release();
+    await new Promise((resolve) => setTimeout(resolve, REJOIN_MS));
+    rejoining = null;
+    if (!stopped) await join();
   };
   /** Fenced: somebody else writes. Only a new assignment may make this process a writer again. */
   const rejoin = (): void => {
-    rejoining ??= (async () => {
-      await ownership?.release();
-      await new Promise((resolve) => setTimeout(resolve, REJOIN_MS));
-      rejoining = null;
-      if (!stopped) await join();
-    })().catch((error: unknown) =>
-      options.onFatal(error instanceof Error ? error : new Error(String(error))),
-    );
+    rejoining ??= leaveAndJoin().catch((error: unknown) => options.onFatal(asError(error)));
   };
+  const runners = new Runners(options, (id) => ownership?.owns(id) ?? true, rejoin);
 
   await join();
   return {
-    owned: () => [...running.keys()],
+    owned: () => runners.ids(),
     command(id, command) {
-      const target = running.get(id);
-      target?.queue.put(command);
-      return target !== undefined;
+      const queue = runners.queue(id);
+      queue?.put(command);
+      return queue !== undefined;
     },
     async stop() {
       stopped = true;
       await rejoining;
       await ownership?.release();
-      await end([...running.keys()]);
+      await runners.end(runners.ids());
     },
   };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 interface MutableQueue extends CommandQueue {

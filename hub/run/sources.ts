@@ -1,4 +1,4 @@
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Connector, ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
 import { closeAbsent, isClosable, mappings, type StateValue } from '../../transforms/index.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
@@ -20,15 +20,17 @@ export interface OpenSource {
 
 export interface OpenSourcesOptions {
   readonly config: Config;
-  readonly connectors: Readonly<Record<string, ConnectorFactory>>;
+  readonly connectors: readonly ConnectorFactory[];
   readonly now: () => number;
   readonly random: () => number;
   readonly note: (source: string, note: ConnectorNote) => void;
+  /** `sync --once`: files are taken as they stand. */
+  readonly once: boolean;
 }
 
 export function openSources(options: OpenSourcesOptions): OpenSource[] {
   return options.config.sources.map((config) => {
-    const factory = options.connectors[config.connector];
+    const factory = options.connectors.find(({ spec }) => spec.kind === config.connector);
     if (factory === undefined) throw new Error(`no connector of the kind ${config.connector}`);
     const connector = factory.open(config.options, {
       source: config.name,
@@ -36,6 +38,7 @@ export function openSources(options: OpenSourcesOptions): OpenSource[] {
       random: options.random,
       baseDir: options.config.baseDir,
       note: (note) => options.note(config.name, note),
+      once: options.once,
     });
     return { config, connector };
   });
@@ -68,7 +71,7 @@ const SNAPSHOT_EVERY_MS_DEFAULT = 6 * 3_600_000;
 
 /** What the sync loop needs for each stream that is switched on. */
 export function planStreams(sources: readonly OpenSource[], parts: StreamParts): PlannedStream[] {
-  const ajv = new Ajv2020({ allErrors: false, strict: true, allowUnionTypes: true });
+  const ajv = new Ajv2020({ allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true });
   const own = parts.config.readers.profiles as unknown as Record<string, ReaderProfile>;
   const { profiles } = readerProfiles(own);
   const shared: SharedByStreams = { ...parts, ajv, readerProfile: (name) => profiles.get(name) };
@@ -97,8 +100,8 @@ function planStream(source: OpenSource, stream: StreamConfig, parts: SharedByStr
     stream: opened,
     log: parts.log,
     codec,
-    mapping: (row, context) => mapping(row as never, context),
-    validate: parts.ajv.compile(opened.spec.rowSchema) as ValidateFunction,
+    mapping: (row, context) => mapping(row, context),
+    validate: parts.ajv.compile<unknown>(opened.spec.rowSchema),
     profile: source.config.mapping,
     timing: {
       pollMs: stream.pollMs,

@@ -21,6 +21,12 @@ export interface FollowOptions {
   readonly onPosition?: (position: Position) => void;
 }
 
+export interface FollowOptions {
+  /** False where no stream looks cards up: a million of them need not be held. */
+  readonly cards?: boolean;
+  readonly onPosition?: (position: Position) => void;
+}
+
 export class Directory {
   readonly #cards = new CredentialIndex();
   /** Only what the index needs to take a card out again. */
@@ -38,8 +44,9 @@ export class Directory {
   ) {}
 
   /** Follows the topics until aborted. `failed` settles only when the following ended with an error. */
-  follow(signal: AbortSignal, onPosition?: (position: Position) => void): void {
-    for (const topic of CARD_TOPICS)
+  follow(signal: AbortSignal, options: FollowOptions = {}): void {
+    const { cards = true, onPosition } = options;
+    for (const topic of cards ? CARD_TOPICS : [])
       this.#follow(topic, signal, (key, value) => this.#card(topic, key, value));
     this.#follow('master.door', signal, (key, value) => {
       if (value === null || (this.codec.decode('master.door', value) as Door).state === 'REMOVED')

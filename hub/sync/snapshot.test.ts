@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ABSENCE_LIMIT_DEFAULT, judgeAbsence, keysetTracker, seenTracker } from './snapshot.js';
+import { judgeAbsence, keysetTracker, seenTracker } from './snapshot.js';
 
+const LIMIT = { count: 200, percent: 5 };
 const ids = fc.uniqueArray(fc.stringMatching(/^[0-9]{1,6}$/), { maxLength: 60 });
 
 function pagesOf(list: readonly string[], size: number): string[][] {
@@ -56,17 +57,24 @@ describe('deletion by absence', () => {
 
   it('holds 40 % of the cards, and closes a handful', () => {
     const many = Array.from({ length: 400 }, (_, i) => String(i));
-    expect(judgeAbsence(many, 1_000, ABSENCE_LIMIT_DEFAULT, [], 0)).toEqual({ kind: 'hold', count: 400 });
-    expect(judgeAbsence(['1', '2'], 1_000, ABSENCE_LIMIT_DEFAULT, [], 0)).toEqual({
+    expect(judgeAbsence(many, 1_000, LIMIT, [], 0)).toEqual({ kind: 'hold', count: 400 });
+    expect(judgeAbsence(['1', '2'], 1_000, LIMIT, [], 0)).toEqual({
       kind: 'close',
       ids: ['1', '2'],
     });
   });
 
+  it('holds more than either limit: a share of a large campus is still many people', () => {
+    const many = Array.from({ length: 201 }, (_, i) => String(i));
+    expect(judgeAbsence(many, 1_000_000, LIMIT, [], 0).kind).toBe('hold');
+    expect(judgeAbsence(many.slice(0, 20), 50, LIMIT, [], 0).kind).toBe('hold');
+    expect(judgeAbsence(many.slice(0, 3), 50, LIMIT, [], 0).kind).toBe('close');
+  });
+
   it('closes a batch that was announced, until the announcement ends', () => {
     const many = Array.from({ length: 400 }, (_, i) => String(i));
     const announced = [{ commandId: 'c', count: 400, until: 100 }];
-    expect(judgeAbsence(many, 1_000, ABSENCE_LIMIT_DEFAULT, announced, 99).kind).toBe('close');
-    expect(judgeAbsence(many, 1_000, ABSENCE_LIMIT_DEFAULT, announced, 100).kind).toBe('hold');
+    expect(judgeAbsence(many, 1_000, LIMIT, announced, 99).kind).toBe('close');
+    expect(judgeAbsence(many, 1_000, LIMIT, announced, 100).kind).toBe('hold');
   });
 });

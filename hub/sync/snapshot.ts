@@ -13,15 +13,15 @@
 /** At most this many absent ids are kept in the position, so that a restart can go on with them. */
 export const ABSENT_IDS_KEPT = 1_000;
 
+/** More absences than either are held. */
 export interface AbsenceLimit {
-  /** Absences up to this many are believed whatever the share. */
   readonly count: number;
-  /** Absences up to this share (percent) of what was open are believed. */
+  /** Percent of what was open. */
   readonly percent: number;
 }
 
-/** Default: 20 rows or 2 % of the open ones, whichever is more. */
-export const ABSENCE_LIMIT_DEFAULT: AbsenceLimit = { count: 20, percent: 2 };
+/** So many are believed whatever the share: on a campus of fifty people one leaver is already 2 %. */
+const ALWAYS_BELIEVED = 3;
 
 /** An operator's word that so many absences are right, until a time (graduation day). */
 export interface Allowance {
@@ -44,9 +44,9 @@ export function judgeAbsence(
   now: number,
 ): AbsenceVerdict {
   if (absent.length === 0) return { kind: 'none' };
-  const byShare = Math.floor((open * limit.percent) / 100);
+  const byShare = Math.max(ALWAYS_BELIEVED, Math.floor((open * limit.percent) / 100));
   const announced = allowances.filter((a) => a.until > now).reduce((most, a) => Math.max(most, a.count), 0);
-  if (absent.length <= Math.max(limit.count, byShare) + announced) return { kind: 'close', ids: absent };
+  if (absent.length <= Math.min(limit.count, byShare) + announced) return { kind: 'close', ids: absent };
   return { kind: 'hold', count: absent.length };
 }
 

@@ -33,7 +33,7 @@ class FakeUpstream implements Stream {
   put(row: Partial<Row> & { id: string }): void {
     const before = this.rows.get(row.id);
     const version = (before?.version ?? 0) + 1;
-    const next = { state: 'NORMAL', lost: false, number: row.id, ...before, ...row, version } as Row;
+    const next: Row = { ...(before ?? { state: 'NORMAL', lost: false, number: row.id }), ...row, version };
     this.rows.set(row.id, next);
     this.feed.push(next);
   }

@@ -84,7 +84,7 @@ export class StreamRun {
   ) {
     this.progress = progress;
     this.published = published;
-    this.#listingWanted = wantListing;
+    this.#listingWanted = wantListing && deps.stream.spec.listing !== null;
     this.#mapper = new RowMapper({
       source: deps.source,
       stream: deps.stream.spec.name,
@@ -150,7 +150,7 @@ export class StreamRun {
 
   /** Asks for a new listing at the next step. */
   wantListing(): void {
-    this.#listingWanted = true;
+    this.#listingWanted = this.deps.stream.spec.listing !== null;
   }
 
   /** True once the listing that was wanted is complete and the feed is drained. */
