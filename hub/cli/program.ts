@@ -10,13 +10,17 @@ import { createOutput } from './output.js';
 import * as read from './read.js';
 import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
+import * as run from './run.js';
+import * as status from './status.js';
 import * as sync from './sync.js';
 import * as topics from './topics.js';
 
 /** One file a command; in the order of `--help`. */
 const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = [
   init,
+  run,
   sync,
+  status,
   read,
   reconcile,
   topics,

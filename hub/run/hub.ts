@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
 import { TOPICS } from '../../contracts/types.js';
 import type { Config } from '../config/types.js';
@@ -15,8 +14,6 @@ import { openSources, planStreams, type OpenSource, type PlannedStream } from '.
 /** What a process that may write has open: the log, the upstreams, and what the streams share. */
 export interface HubParts {
   readonly config: Config;
-  /** Tells one process from another in source partitions, decisions and logs. */
-  readonly replica: string;
   readonly log: Log;
   readonly codecs: Codecs;
   /** Codec of the hub's own records. */
@@ -74,10 +71,8 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       await log.close();
     };
     const cards = streams.some(({ deps }) => deps.stream.spec.maps === 'swipe');
-    const replica = randomUUID().slice(0, 8);
     return {
       config,
-      replica,
       log,
       codecs,
       codec,

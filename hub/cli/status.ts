@@ -1,0 +1,90 @@
+import type { Command } from 'commander';
+import type { HubStatus } from '../run/status.js';
+import type { Config } from '../config/types.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import { addCommand, type Call, type Frame } from './frame.js';
+import { withReader } from './open-reader.js';
+
+/** `cardhub status`: from the running hub, or from the log where none runs. */
+export function register(program: Command, frame: Frame): void {
+  addCommand(program, frame, {
+    name: 'status',
+    summary: {
+      en: 'Show each stream, its data age and its books.',
+      zh: '显示各数据流的状态、数据时延和账目。',
+    },
+    examples: ['cardhub status', 'cardhub status --json'],
+    run: status,
+  });
+}
+
+async function status({ frame, out, config }: Call<object>): Promise<ExitCode> {
+  const loaded = await config();
+  const { askLocal } = await import('../operate/local-socket.js');
+  const answer = await askLocal(loaded.dataDir, 'status', null, { timeoutMs: 5_000 });
+  const found = answer.ok ? (answer.result as HubStatus) : await fromLog(loaded, frame.now());
+  out.document(found);
+  show(out, found);
+  return EXIT.ok;
+}
+
+/** What the positions on the log say, when no hub answers on this data folder. */
+async function fromLog(config: Config, now: number): Promise<HubStatus> {
+  const [{ readPositions }, { streamStatus }, { partitionId }] = await Promise.all([
+    import('../desk/reconcile.js'),
+    import('../run/status.js'),
+    import('../run/sources.js'),
+  ]);
+  const positions = await withReader(config, ({ log, codec }) => readPositions(log, codec));
+  const ids = config.sources.flatMap(({ streams }) =>
+    streams
+      .filter(({ enabled }) => enabled)
+      .map(({ source, name }) => partitionId(config.tenant, `${source}/${name}`)),
+  );
+  return {
+    running: false,
+    replica: null,
+    engine: config.log.engine,
+    facade: null,
+    view: null,
+    streams: ids.map((id) => streamStatus(id, positions.get(id), null, now)),
+  };
+}
+
+function show(out: Call<object>['out'], found: HubStatus): void {
+  out.line(
+    found.running
+      ? `running 运行中  ${found.facade ?? ''}  (${found.engine}, ${found.replica ?? ''})`
+      : `not running 未运行  (${found.engine})`,
+  );
+  if (found.view !== null) {
+    const { ready, cards, people, grants, doors, lag } = found.view;
+    out.line(
+      `view 视图: ${ready ? 'ready 就绪' : 'reading the log 正在读取日志'}; cards 卡 ${cards}, people 人员 ${people}, ` +
+        `grants 授权 ${grants}, doors 门 ${doors}, lag 滞后 ${lag}`,
+    );
+    for (const fault of found.view.faults) out.line(`  ! ${fault}`);
+  }
+  out.table(
+    [
+      'stream 数据流',
+      'age 时延',
+      'listing 快照',
+      'read 读取',
+      'published 发布',
+      'quarantined 隔离',
+      'held 暂缓',
+      'owner',
+    ],
+    found.streams.map((stream) => [
+      stream.sourcePartition,
+      stream.ageMs < 0 ? 'never' : `${Math.round(stream.ageMs / 1_000)} s`,
+      stream.snapshotNumber === 0 ? '-' : `#${stream.snapshotNumber}`,
+      String(stream.read),
+      String(stream.published),
+      String(stream.quarantined),
+      String(stream.held?.count ?? 0),
+      stream.owned === null ? '-' : stream.owned ? 'this hub' : 'other',
+    ]),
+  );
+}

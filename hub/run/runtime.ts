@@ -1,0 +1,200 @@
+import { serveLocal, type LocalServer } from '../operate/local-socket.js';
+import type { Config } from '../config/types.js';
+import { commandRecord, streamCommand, type CommandRequest } from '../desk/commands.js';
+import { createFacade } from '../facade/app.js';
+import { DecisionLog } from '../facade/decision-log.js';
+import { diskCheck } from '../facade/health.js';
+import { registryApp } from '../facade/registry.js';
+import { startFacade, type FacadeServer } from '../facade/server.js';
+import { loadCatalogue } from '../log/catalogue.js';
+import { createMetrics, type Metrics } from '../operate/metrics.js';
+import { readerProfiles } from '../../transforms/reader-profiles.js';
+import type { ReaderProfile } from '../../transforms/card-number.js';
+import { followLog, type Follower } from '../views/follow.js';
+import { createHubView, type HubView } from '../views/view.js';
+import { openHub, type HubOptions, type HubParts } from './hub.js';
+import { openJournal, type Journal } from './journal.js';
+import { shanghaiDay } from './keys.js';
+import { startOwner, type Owner } from './owner.js';
+import { configuredPolicy, policyRecord } from './policy.js';
+import { replicaName } from './replica.js';
+import { statusOf, type HubStatus } from './status.js';
+
+/**
+ * The running hub: pulls what it owns, follows the log, answers, takes commands on its local socket.
+ *
+ *   openHub ─▶ policy on the log ─▶ view follows ─▶ facade listens ─▶ owner pulls ─▶ local socket
+ *   stop: the same, backwards: first no new questions, then no new rows, then the log.
+ */
+export interface Runtime {
+  readonly hub: HubParts;
+  readonly view: HubView;
+  readonly follower: Follower;
+  readonly facade: FacadeServer;
+  readonly owner: Owner;
+  readonly metrics: Metrics;
+  status(): HubStatus;
+  stop(): Promise<void>;
+}
+
+export interface RuntimeOptions extends HubOptions {
+  /** The hub cannot go on (store damaged, log lost): the caller stops it. */
+  readonly onFatal: (error: Error) => void;
+  readonly onProblem?: (what: string, error: unknown) => void;
+}
+
+const MAINTAIN_EVERY_MS = 10 * 60_000;
+const DAY_MS = 86_400_000;
+
+export async function startRuntime(config: Config, options: RuntimeOptions): Promise<Runtime> {
+  const ending: (() => Promise<unknown> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of ending.splice(0).reverse()) await end();
+  };
+  try {
+    const hub = await openHub(config, options);
+    ending.push(() => hub.close());
+    const replica = replicaName(config.dataDir);
+    const journal = await openJournal(hub.log, hub.codec, `${config.tenant}/hub/${replica}/0`, hub.now);
+    ending.push(() => journal.close());
+    const policy = configuredPolicy(config.policy);
+    const switched = await policyRecord(hub.log, hub.codec, config.tenant, policy, hub.now());
+    if (switched !== null) await journal.append([switched]);
+    const { view, follower } = startView(hub, options);
+    ending.push(() => follower.close());
+    const metrics = createMetrics();
+    const facade = await startAnswers(hub, { view, follower, journal, metrics, replica }, options, ending);
+    const owner = await startPulling(hub, options, ending);
+    ending.push(startMaintenance(hub, options));
+    const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
+    const local = await startLocal(hub, journal, status);
+    ending.push(() => local.close());
+    return { hub, view, follower, facade, owner, metrics, status, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function startView(hub: HubParts, options: RuntimeOptions): { view: HubView; follower: Follower } {
+  const own = hub.config.readers.profiles as unknown as Record<string, ReaderProfile>;
+  const { profiles } = readerProfiles(own);
+  const view = createHubView({ tenant: hub.config.tenant, profiles, now: hub.now });
+  const follower = followLog({
+    log: hub.log,
+    view,
+    decoder: { decode: (topic, bytes) => hub.codecs.codecFor(topic).decode(bytes) },
+    now: hub.now,
+    onProblem: ({ code, topic, cause }) => options.onProblem?.(`view ${code} ${topic}`, cause),
+  });
+  // Closed before it was ready: nobody waits for it any more.
+  follower.whenReady.catch(() => undefined);
+  return { view, follower };
+}
+
+interface AnswerParts {
+  readonly view: HubView;
+  readonly follower: Follower;
+  readonly journal: Journal;
+  readonly metrics: Metrics;
+  readonly replica: string;
+}
+
+async function startAnswers(
+  hub: HubParts,
+  parts: AnswerParts,
+  options: RuntimeOptions,
+  ending: (() => Promise<unknown> | void)[],
+): Promise<FacadeServer> {
+  const { codec, config } = hub;
+  const decisions = new DecisionLog({
+    replica: parts.replica,
+    pseudonym: hub.keys.pseudonym,
+    now: hub.now,
+    onAlarm: ({ code, cause }) => options.onProblem?.(`decision log ${code}`, cause),
+    sink: {
+      append: (records) =>
+        parts.journal.append(
+          records.map((value) => ({
+            topic: 'hub.decision',
+            key: value.subjectRef ?? value.decisionId,
+            value: codec.encode('hub.decision', value),
+            headers: codec.headers('hub.decision', value.decisionId, value.decisionId, value.decidedAt),
+          })),
+        ),
+    },
+  });
+  ending.push(() => decisions.close());
+  const app = createFacade({
+    view: parts.view,
+    follower: parts.follower,
+    decisions,
+    now: hub.now,
+    metrics: parts.metrics,
+    checks: [diskCheck(config.dataDir)],
+    mounts: config.facade.registry
+      ? { '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }) }
+      : {},
+    onError: (error) => options.onProblem?.('facade', error),
+  });
+  const facade = await startFacade(app, config.facade);
+  ending.push(() => facade.close());
+  return facade;
+}
+
+async function startPulling(
+  hub: HubParts,
+  options: RuntimeOptions,
+  ending: (() => Promise<unknown> | void)[],
+): Promise<Owner> {
+  const following = new AbortController();
+  ending.push(() => following.abort());
+  hub.follow(following.signal);
+  const owner = await startOwner({
+    log: hub.log,
+    streams: hub.streams,
+    directory: hub.directory,
+    random: options.random ?? Math.random,
+    onFatal: options.onFatal,
+  });
+  ending.push(() => owner.stop());
+  void followCommands(hub, owner, following.signal).catch((error: unknown) => {
+    if (!following.signal.aborted) options.onProblem?.('commands', error);
+  });
+  return owner;
+}
+
+/** Hands each command to the stream that it is for; a stream of another hub leaves it to that one. */
+async function followCommands(hub: HubParts, owner: Owner, signal: AbortSignal): Promise<void> {
+  const deps = { days: hub.keys.days, now: hub.now };
+  for await (const batch of hub.log.read({ topic: 'hub.command', until: 'follow', signal })) {
+    for (const record of batch.records) {
+      const command = streamCommand(record, hub.codec, deps);
+      if (command !== null) owner.command(record.key, command);
+    }
+  }
+}
+
+async function startLocal(hub: HubParts, journal: Journal, status: () => HubStatus): Promise<LocalServer> {
+  return serveLocal(hub.config.dataDir, {
+    status: async () => status(),
+    command: async (body) => {
+      await journal.append([commandRecord(body as CommandRequest, hub.codec, hub.now())]);
+      return { accepted: true };
+    },
+  });
+}
+
+function startMaintenance(hub: HubParts, options: RuntimeOptions): () => Promise<void> {
+  let working: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    working = hub.log
+      .maintain(hub.now())
+      .then(() => hub.keys.days.purge(shanghaiDay(hub.now() - hub.config.keys.keepMs - DAY_MS)))
+      .catch((error: unknown) => options.onProblem?.('maintenance', error));
+  }, MAINTAIN_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await working;
+  };
+}

@@ -1,0 +1,92 @@
+import type { FacadeServer } from '../facade/server.js';
+import type { Follower } from '../views/follow.js';
+import type { HubView } from '../views/view.js';
+import type { HubParts } from './hub.js';
+import type { Owner } from './owner.js';
+import type { Position } from '../../contracts/types.js';
+
+/** What `cardhub status` shows of one stream. */
+export interface StreamStatus {
+  readonly sourcePartition: string;
+  /** This hub pulls it; null: asked without a running hub. */
+  readonly owned: boolean | null;
+  readonly asOf: number;
+  readonly ageMs: number;
+  readonly snapshotNumber: number;
+  readonly snapshotCompletedAt: number | null;
+  readonly held: { readonly count: number; readonly since: number } | null;
+  readonly read: number;
+  readonly published: number;
+  readonly quarantined: number;
+}
+
+export interface HubStatus {
+  readonly running: boolean;
+  readonly replica: string | null;
+  readonly engine: string;
+  readonly facade: string | null;
+  readonly view: {
+    readonly ready: boolean;
+    readonly lag: number;
+    readonly cards: number;
+    readonly people: number;
+    readonly grants: number;
+    readonly doors: number;
+    readonly faults: readonly string[];
+  } | null;
+  readonly streams: readonly StreamStatus[];
+}
+
+export interface StatusParts {
+  readonly hub: HubParts;
+  readonly view: HubView;
+  readonly follower: Follower;
+  readonly facade: FacadeServer;
+  readonly owner: Owner;
+  readonly replica: string;
+}
+
+export function statusOf({ hub, view, follower, facade, owner, replica }: StatusParts): HubStatus {
+  const owned = new Set(owner.owned());
+  const positions = hub.directory.positions();
+  return {
+    running: true,
+    replica,
+    engine: hub.log.engine,
+    facade: facade.url,
+    view: {
+      ready: follower.ready,
+      lag: follower.lag,
+      cards: view.cards.size,
+      people: view.people.size,
+      grants: view.grants.size,
+      doors: view.doors.size,
+      faults: follower.faults,
+    },
+    streams: hub.streams.map(({ deps }) =>
+      streamStatus(deps.id, positions.get(deps.id), owned.has(deps.id), hub.now()),
+    ),
+  };
+}
+
+export function streamStatus(
+  sourcePartition: string,
+  position: Position | undefined,
+  owned: boolean | null,
+  now: number,
+): StreamStatus {
+  const asOf = position?.asOf ?? 0;
+  const total = position?.books.total;
+  return {
+    sourcePartition,
+    owned,
+    asOf,
+    ageMs: asOf === 0 ? -1 : now - asOf,
+    snapshotNumber: position?.snapshotNumber ?? 0,
+    snapshotCompletedAt: position?.snapshotCompletedAt ?? null,
+    held: position?.held ?? null,
+    read: total?.read ?? 0,
+    published: total?.published ?? 0,
+    quarantined: Object.values(total?.quarantined ?? {}).reduce((sum, count) => sum + count, 0),
+  };
+}
