@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import * as connector from './connector.js';
 import * as decide from './decide.js';
+import * as demo from './demo.js';
 import * as doctor from './doctor.js';
 import { explain, CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -17,6 +18,7 @@ import * as topics from './topics.js';
 
 /** One file a command; in the order of `--help`. */
 const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = [
+  demo,
   init,
   run,
   sync,

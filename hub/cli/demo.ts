@@ -1,0 +1,224 @@
+import { mkdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Campus } from '../../campus/main.js';
+import type { Config } from '../config/types.js';
+import type { Runtime } from '../run/runtime.js';
+import { CliError } from './errors.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import { addCommand, type Call, type Frame } from './frame.js';
+
+interface Options {
+  readonly kafka?: boolean;
+  readonly people: string;
+  readonly seed: string;
+  readonly port: string;
+  readonly for?: string;
+}
+
+const TICK_MS = 10_000;
+
+/** `cardhub demo`: the simulated campus, the hub, and what happens, in one terminal. */
+export function register(program: Command, frame: Frame): void {
+  addCommand<Options>(program, frame, {
+    name: 'demo',
+    summary: { en: 'Run a simulated campus and the hub.', zh: '运行模拟校园与 hub 演示。' },
+    examples: ['cardhub demo', 'cardhub demo --kafka', 'cardhub demo --people 5000'],
+    more:
+      'Keeps everything in ./data/demo (CARDHUB_DATA overrides ./data): a second start goes on where it was.\n' +
+      '--kafka needs Java 17 and Maven, or KAFKA_BROKERS.',
+    options: (command) =>
+      command
+        .option('--kafka', 'on a real broker, with a consumer that prints what it decodes')
+        .option('--people <count>', 'size of a new campus, 50 to 1,000,000', '300')
+        .option('--seed <number>', 'seed of a new campus', '7')
+        .option('--port <number>', 'port of the facade; 0: any free one', '8080')
+        .option('--for <seconds>', 'end by itself after so long'),
+    run: demo,
+  });
+}
+
+async function demo(call: Call<Options>): Promise<ExitCode> {
+  const { frame, options } = call;
+  const dir = resolve(frame.cwd, frame.env['CARDHUB_DATA'] ?? 'data', 'demo');
+  mkdirSync(dir, { recursive: true });
+  const ending: (() => Promise<unknown>)[] = [];
+  try {
+    const { startCampus } = await import('../../campus/main.js');
+    const campus = await startCampus({
+      dir: join(dir, 'campus'),
+      seed: wholeNumber('--seed', options.seed, 0),
+      people: wholeNumber('--people', options.people, 50),
+      life: { perHour: 20 },
+    });
+    ending.push(() => campus.close());
+    const brokers = options.kafka === true ? await broker(call, dir, ending) : undefined;
+    await play(call, dir, campus, brokers, ending);
+    return EXIT.ok;
+  } finally {
+    if (ending.length > 1) call.out.line('\nStopping… 正在停止……');
+    for (const end of ending.reverse()) await end();
+    if (ending.length > 1) call.out.line('Stopped. 已停止。');
+  }
+}
+
+async function play(
+  { frame, out, options }: Call<Options>,
+  dir: string,
+  campus: Campus,
+  brokers: string | undefined,
+  ending: (() => Promise<unknown>)[],
+): Promise<void> {
+  const { writeDemoConfig } = await import('../demo/campus-config.js');
+  const port = await freePort(wholeNumber('--port', options.port, 0));
+  const path = writeDemoConfig({ dir, campus, port, ...(brokers === undefined ? {} : { brokers }) });
+  const stop = new AbortController();
+  const runtime = await start(frame, path, stop, out);
+  ending.push(() => runtime.stop());
+  const signals = [frame.signal, stop.signal];
+  if (options.for !== undefined)
+    signals.push(AbortSignal.timeout(wholeNumber('--for', options.for, 1) * 1_000));
+  const signal = AbortSignal.any(signals);
+  try {
+    out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
+    out.line(`Facade 接口: ${runtime.facade.url}`);
+    await tell(runtime, campus, signal, out);
+    if (brokers !== undefined) ending.push(consumer(runtime, brokers, frame.env));
+    commands(out, path, frame.cwd, runtime);
+    await watch(runtime, signal, out);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function start(
+  frame: Frame,
+  path: string,
+  stop: AbortController,
+  out: Call<Options>['out'],
+): Promise<Runtime> {
+  const [{ loadConfig }, { startRuntime }] = await Promise.all([
+    import('../config/load.js'),
+    import('../run/runtime.js'),
+  ]);
+  const connectors = await frame.services.connectors();
+  const env = { ...frame.env, CARDHUB_DATA: undefined };
+  const result = loadConfig(path, { env, specs: connectors.map(({ spec }) => spec) });
+  if (!result.ok) throw new CliError('CONFIG', `problems in ${path}`, { problems: result.problems, path });
+  const config: Config = result.config;
+  return startRuntime(config, {
+    connectors,
+    now: frame.now,
+    random: frame.random,
+    onProblem: (what, error) =>
+      out.note(`${what}: ${error instanceof Error ? error.message : String(error)}`),
+    onFatal: (error) => {
+      out.note(error.message);
+      stop.abort();
+    },
+    onStream: (note) => {
+      if (note.kind === 'trouble') out.note(`${note.id}: ${note.error.message}`);
+    },
+  });
+}
+
+/** The story: the topics fill, a door opens, the card is lost, the door stays shut. */
+async function tell(
+  runtime: Runtime,
+  campus: Campus,
+  signal: AbortSignal,
+  out: Call<Options>['out'],
+): Promise<void> {
+  const { filled, findOpenDoor, loseCard } = await import('../demo/story.js');
+  await filled(runtime, signal);
+  const { view } = runtime.status();
+  out.line(
+    `The topics are filled 主题已填充: ${view?.cards} cards 卡, ${view?.people} people 人员, ` +
+      `${view?.doors} doors 门, ${view?.grants} grants 授权`,
+  );
+  const pair = await findOpenDoor(runtime);
+  if (pair === null) return;
+  out.line(`\n  ${pair.cardKey} may enter ${pair.doorKey}: ALLOW 允许进门`);
+  const story = await loseCard(runtime, campus, pair);
+  if (story === null) return;
+  out.line(`  its holder reports it lost in the card core 持卡人挂失 …`);
+  out.line(
+    `  ${pair.cardKey} may enter ${pair.doorKey}: ${story.reason} 拒绝, ${story.deniedAfterMs} ms after the loss`,
+  );
+}
+
+function commands(out: Call<Options>['out'], path: string, cwd: string, runtime: Runtime): void {
+  const config = relative(cwd, path) || path;
+  out.line('\nThree commands to try, in another terminal. 请在另一个终端试试：');
+  out.line(`  npx cardhub status -c ${config}`);
+  out.line(`  npx cardhub read master.card-event --follow -c ${config}`);
+  const body =
+    '{"subject":{"type":"card","id":"core:CARD"},"action":{"name":"enter"},"resource":{"type":"door","id":"gate:DOOR"},"context":{"reasons":true}}';
+  out.line(
+    `  curl -s ${runtime.facade.url}/access/v1/evaluation -H 'content-type: application/json' \\\n    -d '${body}'`,
+  );
+  out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
+}
+
+/** One line every ten seconds, until the end. */
+async function watch(runtime: Runtime, signal: AbortSignal, out: Call<Options>['out']): Promise<void> {
+  let before = published(runtime);
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, TICK_MS);
+      signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
+    });
+    const now = published(runtime);
+    if (now > before)
+      out.line(`${new Date().toISOString().slice(11, 19)}  ${now - before} rows published 行已发布`);
+    before = now;
+  }
+}
+
+function published(runtime: Runtime): number {
+  return runtime.status().streams.reduce((sum, stream) => sum + stream.published, 0);
+}
+
+async function broker(call: Call<Options>, dir: string, ending: (() => Promise<unknown>)[]): Promise<string> {
+  const given = call.frame.env['KAFKA_BROKERS'];
+  if (given) return given;
+  const { startDevBroker, whyNoDevBroker } = await import('../operate/dev-broker.js');
+  const why = whyNoDevBroker();
+  if (why !== undefined) throw new CliError('USAGE', `no Kafka broker can be started here: ${why}`);
+  call.out.line('Starting a Kafka broker (the first time Maven fetches it) 正在启动 Kafka……');
+  const started = await startDevBroker({ dir: join(dir, 'kafka') });
+  ending.push(() => started.stop());
+  call.out.line(`Kafka: ${started.brokers}`);
+  return started.brokers;
+}
+
+/** An ordinary consumer in a process of its own; its lines are shown as they come. @returns how to end it */
+function consumer(runtime: Runtime, brokers: string, env: Frame['env']): () => Promise<unknown> {
+  const stopping = import('../demo/consumer.js').then(({ startConsumer }) =>
+    startConsumer({ brokers, registry: `${runtime.facade.url}/registry`, prefix: 'demo.', env }),
+  );
+  return async () => (await stopping)();
+}
+
+async function freePort(wanted: number): Promise<number> {
+  if (wanted === 0) return 0;
+  const { createServer } = await import('node:net');
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.once('error', () => done(0));
+    probe.listen(wanted, '127.0.0.1', () => probe.close(() => done(wanted)));
+  });
+}
+
+function wholeNumber(option: string, text: string, least: number): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new CliError('USAGE', `${option}: expected a whole number from ${least}, got ${text}`);
+}
