@@ -6,12 +6,14 @@ import * as doctor from './doctor.js';
 import { explain, CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { exitCodeOf, type Frame } from './frame.js';
+import * as grants from './grants.js';
 import * as init from './init.js';
 import { createOutput } from './output.js';
 import * as read from './read.js';
 import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
 import * as run from './run.js';
+import * as shadow from './shadow.js';
 import * as status from './status.js';
 import * as sync from './sync.js';
 import * as topics from './topics.js';
@@ -27,6 +29,8 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   reconcile,
   topics,
   decide,
+  grants,
+  shadow,
   reader,
   connector,
   doctor,

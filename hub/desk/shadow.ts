@@ -9,7 +9,7 @@
  */
 import type { DoorEvent } from '../../contracts/types.js';
 import { decide } from '../decide/decide.js';
-import type { Decision, DecisionOptions, DecisionRequest, DecisionView } from '../decide/model.js';
+import type { CardFacts, Decision, DecisionOptions, DecisionRequest, DecisionView } from '../decide/model.js';
 import type { Policy } from '../decide/policy.js';
 import { compare, isAmbiguous, type Observation } from './propose.js';
 import { explainDifference, type Explanation } from './shadow-explain.js';
@@ -93,6 +93,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
   const ordered = [...events].sort((a, b) => a.occurredAt - b.occurredAt || compare(a.eventId, b.eventId));
   const rowsMax = options.rowsMax ?? ROWS_MAX;
   const days = refusalsByDay(ordered);
+  const asking = viewsToAsk(options.view);
   const segments = Object.fromEntries(SEGMENTS.map((name) => [name, noAgreement()])) as Record<
     Segment,
     Agreement
@@ -108,7 +109,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
     else if (event.direction !== 'ENTER' && event.direction !== 'EXIT') directionUnknown += 1;
     else {
       const segment = segmentOf(event, options.evidence);
-      const decision = decideEvent(event, options);
+      const decision = decideEvent(event, asking, options);
       count(segments[segment], decision.decision, event.granted);
       countPair(pairs, segment, event, decision);
       if (decision.decision !== event.granted) {
@@ -181,29 +182,36 @@ function segmentOf(event: DoorEvent, evidence: Observation): Segment {
 /** Profile name under which a recorded number, known by its pseudonym only, is put before `decide()`. */
 const RECORDED = 'recorded';
 
-function decideEvent(event: DoorEvent, options: ShadowOptions): Decision {
-  const { view, policy, ignoreDataAge = true, ignoreAntiPassback = true } = options;
+function decideEvent(event: DoorEvent, views: ViewsToAsk, options: ShadowOptions): Decision {
+  const { policy, ignoreDataAge = true, ignoreAntiPassback = true } = options;
   const { cardKey, doorKey, occurredAt } = event;
   const subject: DecisionRequest['subject'] =
     cardKey === null
       ? { type: 'credential', id: event.credentialPseudonym ?? '', readerProfile: RECORDED }
       : { type: 'card', id: cardKey };
+  const view = cardKey !== null ? views.known : isAmbiguous(event) ? views.ambiguous : views.unknown;
   const action = event.direction === 'ENTER' ? 'enter' : 'exit';
-  const asked = cardKey === null ? withRecordedNumber(view, isAmbiguous(event)) : view;
   const request = { subject, resource: doorKey, action };
-  return decide(asked, policy, request, occurredAt, { ignoreDataAge, ignoreAntiPassback });
+  return decide(view, policy, request, occurredAt, { ignoreDataAge, ignoreAntiPassback });
 }
 
-/** The number itself is not on the log, only what it was found to be: no card's, or several cards'. */
-function withRecordedNumber(view: DecisionView, ambiguous: boolean): DecisionView {
-  return {
+interface ViewsToAsk {
+  readonly known: DecisionView;
+  readonly unknown: DecisionView;
+  readonly ambiguous: DecisionView;
+}
+
+/** A recorded number is not on the log, only what it was found to be: no card's, or several cards'. */
+function viewsToAsk(view: DecisionView): ViewsToAsk {
+  const finding = (cards: readonly CardFacts[]): DecisionView => ({
     ...view,
     readCredential: (_profile, text) => ({ ok: true, scheme: RECORDED, value: text }),
-    cardsByCredential: () => (ambiguous ? [SOME_CARD, SOME_CARD] : []),
-  };
+    cardsByCredential: () => cards,
+  });
+  return { known: view, unknown: finding([]), ambiguous: finding([SOME_CARD, SOME_CARD]) };
 }
 
-const SOME_CARD = {
+const SOME_CARD: CardFacts = {
   key: '',
   source: '',
   version: 0,
@@ -213,7 +221,7 @@ const SOME_CARD = {
   frozen: false,
   damaged: false,
   locked: false,
-} as const;
+};
 
 function noAgreement(): Agreement {
   return { swipes: 0, bothAllow: 0, bothDeny: 0, onlyTheyAllow: 0, onlyWeAllow: 0 };
