@@ -59,6 +59,7 @@ export function shadowDocument(facts: ShadowFacts, report: ShadowReport): object
     unstated: report.unstated,
     directionUnknown: report.directionUnknown,
     agreement,
+    unknownAdmitted: report.unknownAdmitted,
     reasons: report.pairs,
     explanations: report.explanations,
     differences: report.rows.length + report.rowsDropped,
@@ -154,6 +155,10 @@ export function showShadow(out: Output, facts: ShadowFacts, report: ShadowReport
     out.line(
       `Not compared 未比较: outcome not stated 结果未知 ${report.unstated}, direction unknown 方向未知 ${report.directionUnknown}`,
     );
+  }
+  if (report.unknownAdmitted > 0) {
+    const count = report.unknownAdmitted;
+    out.line(`\n${count} unknown numbers were let in at least once. 有 ${count} 个未知卡号曾被放行。`);
   }
   showDifferences(out, report);
   showRows(out, report, file);

@@ -66,6 +66,8 @@ export interface ShadowReport {
   /** Neither an entry nor an exit is recorded: there is nothing to ask. */
   readonly directionUnknown: number;
   readonly segments: Readonly<Record<Segment, Agreement>>;
+  /** Different unknown numbers that the access system let through at least once. */
+  readonly unknownAdmitted: number;
   readonly pairs: readonly ReasonPair[];
   readonly explanations: readonly { readonly code: Explanation['code']; readonly swipes: number }[];
   /** Unknown cards that were let through first, then by time. */
@@ -101,6 +103,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
   const pairs = new Map<string, ReasonPair & { swipes: number }>();
   const codes = new Map<Explanation['code'], number>();
   const rows: ShadowRow[] = [];
+  const unknownAdmitted = new Set<string>();
   let unstated = 0;
   let directionUnknown = 0;
   let rowsDropped = 0;
@@ -112,6 +115,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
       const decision = decideEvent(event, asking, options);
       count(segments[segment], decision.decision, event.granted);
       countPair(pairs, segment, event, decision);
+      if (segment === 'UNKNOWN_CARD' && event.granted) unknownAdmitted.add(event.credentialPseudonym ?? '');
       if (decision.decision !== event.granted) {
         const day = days.get(dayName(event));
         const explanation = explainDifference({ event, segment, decision, day, ...options });
@@ -127,6 +131,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
     unstated,
     directionUnknown,
     segments,
+    unknownAdmitted: unknownAdmitted.size,
     pairs: [...pairs.values()].sort((a, b) => Number(a.agrees) - Number(b.agrees) || b.swipes - a.swipes),
     explanations: [...codes]
       .map(([code, swipes]) => ({ code, swipes }))
