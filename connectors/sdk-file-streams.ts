@@ -61,6 +61,7 @@ async function findDigest(
 export function fileListing(spec: StreamSpec, reader: RowReader, context: ConnectorContext): Stream {
   return {
     spec,
+    reparse: (raw) => reader.reparse(raw),
     feedStart: async () => null,
     changes: async () => neverHere(spec, 'feed'),
     async listing(signal) {
@@ -102,6 +103,7 @@ export function fileListing(spec: StreamSpec, reader: RowReader, context: Connec
 export function distinctListing(spec: StreamSpec, reader: RowReader): Stream {
   return {
     spec,
+    reparse: (raw) => reader.reparse(raw),
     feedStart: async () => null,
     changes: async () => neverHere(spec, 'feed'),
     async listing(signal) {
@@ -146,6 +148,7 @@ export function fileFeed(spec: StreamSpec, reader: RowReader, context: Connector
   };
   return {
     spec,
+    reparse: (raw) => reader.reparse(raw),
     feedStart: async () => null,
     snapshotPage: async () => neverHere(spec, 'listing'),
     async changes(cursor, signal) {

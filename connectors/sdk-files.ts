@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { TextDecoder } from 'node:util';
 import { ConnectorError, type ConnectorContext, type JsonSchema, type SourceRow } from './sdk.js';
-import { codecOf, readPiece, type Piece, type Place, type RawRecord, type TextFormat } from './sdk-csv.js';
+import {
+  codecOf,
+  readPiece,
+  splitRecord,
+  type Piece,
+  type Place,
+  type RawRecord,
+  type TextFormat,
+} from './sdk-csv.js';
 import { openFolder, type DropFile, type Folder, type FolderOptions } from './sdk-folder.js';
 
 /** What all file profiles share: where the files are and how their text is made. */
@@ -117,6 +125,8 @@ export interface RowReader {
   readonly profile: FileProfile;
   page(file: DropFile, digest: string, place: Place | null, signal: AbortSignal): Promise<RowPage>;
   header(file: DropFile): Promise<Header>;
+  /** The data of one row's bytes, by the columns of the newest file; undefined where they do not fit. */
+  reparse(raw: Uint8Array): Promise<unknown>;
 }
 
 /** @param contentKeys rows have no key of their own */
@@ -142,6 +152,13 @@ export function openRows(
     folder,
     profile,
     header: async (file) => (await readHeader(file, profile)).header,
+    async reparse(raw) {
+      const file = (await folder.files()).at(-1);
+      if (file === undefined) return undefined;
+      const { header } = await readHeader(file, profile);
+      const fields = splitRecord(codec.loose.decode(raw), profile.delimiter);
+      return fields?.length === header.columns.length ? make(header)(fields).data : undefined;
+    },
     async page(file, digest, place, signal) {
       signal.throwIfAborted();
       const { start, width, row } = await begin(file, digest);

@@ -12,6 +12,15 @@ export function lazyRow(id: string, at: string, data: unknown, raw: unknown = da
   };
 }
 
+/** `Stream.reparse` of a connector whose raw rows are JSON; undefined where the bytes are none. */
+export async function reparseJson(raw: Uint8Array): Promise<unknown> {
+  try {
+    return JSON.parse(Buffer.from(raw).toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A keyset page must follow its cursor, in order: this is what makes absence provable, and how a repeated page
  * is told from a new one. @throws ConnectorError PROTOCOL

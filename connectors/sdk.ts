@@ -128,7 +128,7 @@ export interface Stream {
   /** Point read for absence proof: the ids among these that the upstream still has. */
   lookup?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** The `data` of a row from its `raw` bytes, for a replay from quarantine; undefined: not possible. */
-  reparse?(raw: Uint8Array): unknown;
+  reparse?(raw: Uint8Array): Promise<unknown>;
   /** Upstream's own counts for `reconcile` (rows in a complete listing); undefined: it gives none. */
   count?(signal: AbortSignal): Promise<number>;
 }

@@ -11,7 +11,7 @@ import {
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type Http, type HttpLimits } from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
-import { assertAscending, checked, lazyRow } from '../sdk-pages.js';
+import { assertAscending, checked, lazyRow, reparseJson } from '../sdk-pages.js';
 import { doorsStream, grantsStream, swipesStream } from './spec.js';
 
 type Event = components['schemas']['Event'];
@@ -181,6 +181,7 @@ function listingStream(
 ): Stream {
   return {
     spec,
+    reparse: reparseJson,
     feedStart: async () => null,
     changes: async () => {
       throw feedless(spec);
@@ -246,6 +247,7 @@ function listingPage(
 function eventStream(spec: StreamSpec, limit: number, from: 'retained' | 'now', get: Get): Stream {
   return {
     spec,
+    reparse: reparseJson,
     async feedStart(signal) {
       if (from === 'retained') return { seq: 0 };
       return { seq: await get('/v1/head', (body) => sequence(body['seq']), signal) };

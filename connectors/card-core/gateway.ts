@@ -12,7 +12,7 @@ import {
 } from '../sdk.js';
 import { createHttp, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
 import { isObject } from '../sdk-json.js';
-import { assertAscending, checked, lazyRow } from '../sdk-pages.js';
+import { assertAscending, checked, lazyRow, reparseJson } from '../sdk-pages.js';
 import { cardRowSchema } from './spec.js';
 import { createTsm, parseShanghai, type Payload, type Tsm, type TsmKeys } from './tsm.js';
 
@@ -207,6 +207,12 @@ function cardStream(tsm: Tsm, options: GatewayOptions, connector: ConnectorSpec)
         }
       }
       return found;
+    },
+    async reparse(raw) {
+      const row = await reparseJson(raw);
+      if (!isObject(row) || !isObject(row['card'])) return row;
+      const { card, ...change } = row;
+      return { ...card, change };
     },
     async count(signal) {
       const first = { after: '', page: '1', limit: '1', order };

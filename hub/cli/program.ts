@@ -9,11 +9,13 @@ import { exitCodeOf, type Frame } from './frame.js';
 import * as grants from './grants.js';
 import * as init from './init.js';
 import { createOutput } from './output.js';
+import * as quarantine from './quarantine.js';
 import * as read from './read.js';
 import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
 import * as run from './run.js';
 import * as shadow from './shadow.js';
+import * as snapshot from './snapshot.js';
 import * as status from './status.js';
 import * as sync from './sync.js';
 import * as topics from './topics.js';
@@ -27,6 +29,8 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   status,
   read,
   reconcile,
+  quarantine,
+  snapshot,
   topics,
   decide,
   grants,

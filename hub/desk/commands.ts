@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { SourceRow } from '../../connectors/sdk.js';
 import type { Command, Quarantine } from '../../contracts/types.js';
 import type { LogRecord, StoredRecord } from '../log/log.js';
 import { openRaw, type DayKeys } from '../operate/secrets.js';
@@ -135,12 +136,13 @@ function openRows(run: StreamRun, rowKeys: readonly string[]): Quarantine[] {
 /** Puts the rows through the mapping again, as if they came now; those still refused stay where they are. */
 async function replay(run: StreamRun, rowKeys: readonly string[], deps: CommandDeps): Promise<RowBatch> {
   const { stream } = run.deps;
-  const rows = openRows(run, rowKeys).flatMap((row) => {
+  const rows: SourceRow[] = [];
+  for (const row of openRows(run, rowKeys)) {
     const opened = openRaw(row.raw, { ceId: row.rowKey, keys: deps.days });
-    if (!opened.ok) return [];
-    const data = stream.reparse?.(opened.raw);
-    return data === undefined ? [] : [{ id: row.rowId, at: `${row.at}/replay`, data, raw: opened.raw }];
-  });
+    const data = opened.ok ? await stream.reparse?.(opened.raw) : undefined;
+    if (!opened.ok || data === undefined) continue;
+    rows.push({ id: row.rowId, at: `${row.at}/replay`, data, raw: opened.raw });
+  }
   return run.map(rows, '', run.progress.asOf);
 }
 

@@ -7,6 +7,7 @@
  *   batch.ts      the bytes of a batch               compact.ts    compaction and retention
  *   lock.ts       one process writes                 verify.ts     a damaged store is refused
  */
+import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { LogError } from '../log.js';
 import type {
@@ -193,6 +194,8 @@ function commitNews(committer: Committer, closing: AbortSignal): News {
           closing.removeEventListener('abort', done);
           resolve();
         }
+        // One listener for each topic that is followed: many are no leak here.
+        if (signal !== undefined) setMaxListeners(0, signal);
         signal?.addEventListener('abort', done);
         closing.addEventListener('abort', done);
       }),
