@@ -3,6 +3,8 @@ import type { ContractRecord, Mark } from './outcome.js';
 
 /** Reason on a record that a listing no longer has. */
 export const ABSENT = 'ABSENT_FROM_LISTING';
+/** Reason on a card's record whose type now puts it on the other of the two card topics. */
+export const MOVED = 'MOVED_TOPIC';
 
 /** Topic → its key field, and the state of a thing that is gone upstream. */
 const CLOSING = {
@@ -33,10 +35,60 @@ export function closeAbsent(
   previous: StateValue,
   snapshot: { readonly asOf: number },
 ): ContractRecord | null {
+  return close(topic, previous, ABSENT, snapshot.asOf);
+}
+
+export type CardTopic = 'master.card' | 'hub.out-of-scope-card';
+
+export function otherCardTopic(topic: CardTopic): CardTopic {
+  return topic === 'master.card' ? 'hub.out-of-scope-card' : 'master.card';
+}
+
+/**
+ * The end of a card's record on the topic that it has left, because its type went in or out of the shared data. As
+ * `closeAbsent`: null when it has ended already. A reader of both topics lets such an end touch no record of the other.
+ */
+export function closeMoved(
+  topic: CardTopic,
+  previous: StateValue,
+  position: { readonly asOf: number },
+): ContractRecord | null {
+  return close(topic, previous, MOVED, position.asOf);
+}
+
+function close(topic: ClosableTopic, previous: StateValue, stateReason: string, time: number) {
   const { key, state } = CLOSING[topic];
   const before = previous['state'];
   if (before === state || before === 'REMOVED' || before === 'REPLACED') return null;
-  return again(topic, key, { ...previous, state, stateReason: ABSENT }, snapshot.asOf);
+  return again(topic, key, { ...previous, state, stateReason }, time);
+}
+
+/** What a row that cannot be mapped still says of its card: that it is lost. See `lossOf` in `card.ts`. */
+export interface Loss {
+  readonly cardId: string;
+  /** 0: the row gives none that can be read. */
+  readonly version: number;
+  readonly lostAt: number | null;
+  readonly marks: readonly Mark[];
+}
+
+/**
+ * The published record of a card with the loss that a quarantined row reports; null when it is lost already, or newer
+ * than the row. It takes the row's version, so that an older row cannot take the loss back.
+ */
+export function withLoss(
+  topic: CardTopic,
+  previous: StateValue,
+  loss: Loss,
+  position: { readonly asOf: number },
+): ContractRecord | null {
+  const published = Number(previous['version']);
+  if (previous['lost'] === true || (loss.version > 0 && loss.version < published)) return null;
+  const value = { ...previous, lost: true, version: Math.max(published, loss.version) };
+  if (topic !== 'master.card') return again(topic, 'cardKey', value, position.asOf);
+  const marks = new Set([...(previous['dataQuality'] as readonly string[]), ...loss.marks]);
+  const timed = { ...value, lostAt: loss.lostAt, dataQuality: [...marks].sort() };
+  return again(topic, 'cardKey', timed, position.asOf);
 }
 
 /** An earlier record with one more mark (a collision seen later, rule 8); null when it has the mark already. */

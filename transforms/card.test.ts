@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { cardRowSchema } from '../connectors/card-core/rows.js';
 import type { CardRow } from '../connectors/card-core/rows.js';
 import type { Account, Card, CardEvent, OutOfScopeCard, PersonSource } from '../contracts/types.js';
-import { mapCard } from './card.js';
+import { lossOf, mapCard } from './card.js';
 import { contextOf, reasonOf, recordsOf, topicsOf, valueOf } from './mapping.test-support.js';
 
 const ROW: CardRow = {
@@ -340,5 +340,17 @@ describe('what cannot be mapped', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('a loss is read from a row that is refused for any other field', () => {
+    const bad = { cardno: '100123', cardver: '7', lostflag: '1', expdate: 'never', card_balance: '1.2.3' };
+    expect(mapCard(bad as never, contextOf()).kind).toBe('reject');
+    const loss = { cardId: '100123', version: 7, lostAt: null, marks: [] };
+    expect(lossOf(bad, {})).toEqual(loss);
+    expect(lossOf({ ...bad, lostflag: 1, cardver: 'x' }, {})).toEqual({ ...loss, version: 0 });
+    expect(lossOf({ ...bad, lossdate: 'noon' }, {})?.marks).toEqual(['LOST_TIME_UNKNOWN']);
+    expect(lossOf(bad, { lossFlag: 'barflag' })).toBeNull();
+    for (const row of [null, 'x', { ...bad, lostflag: '0' }, { ...bad, lostflag: '?' }, { lostflag: '1' }])
+      expect(lossOf(row, {})).toBeNull();
   });
 });

@@ -18,6 +18,7 @@ import type {
   OutOfScopeCard,
   PersonSource,
 } from '../contracts/types.js';
+import type { Loss } from './absence.js';
 import { parseCredential, SCHEMES } from './card-number.js';
 import type { ParsedCredential, Scheme } from './card-number.js';
 import type { CardScope, CardStatus, CodeTable, PersonClass } from './codes.js';
@@ -112,6 +113,27 @@ export function mapCard(row: CardRow, context: MapContext): Mapped {
     if (scope !== 'FORMAL') return outOfScope(scope, common, context, time);
     return inScope(row, profile, common, change, context, time);
   });
+}
+
+/**
+ * The loss that a row reports, read on its own: a row may be refused for its money or its dates, and its card is lost all
+ * the same. Null when it reports none, or says neither of which card. Takes any value: the row may have no shape at all.
+ */
+export function lossOf(row: unknown, profile: CardProfile): Loss | null {
+  if (typeof row !== 'object' || row === null) return null;
+  const field = (name: string): string | undefined => {
+    const value = (row as Readonly<Record<string, unknown>>)[name];
+    if (typeof value === 'string') return value;
+    return typeof value === 'boolean' || Number.isSafeInteger(value) ? String(Number(value)) : undefined;
+  };
+  const flagField = profile.lossFlag ?? 'lostflag';
+  const isLost = readable(() => flag(field(flagField), flagField));
+  const cardId = readable(() => requiredId(field('cardno'), 'cardno'));
+  if (isLost?.value !== true || cardId === null) return null;
+  const marks = new Set<Mark>();
+  const lostAt = lossTime(field('lossdate'), marks);
+  const rowVersion = readable(() => version(field('cardver'), 'cardver'))?.value ?? 0;
+  return { cardId: cardId.value, version: rowVersion, lostAt, marks: quality(marks) };
 }
 
 /** Who a card type belongs to decides what is shared at all, so an unknown type is a reject. */
@@ -373,13 +395,19 @@ function cardOf(
 
 /** A loss must take effect even when its time is nonsense: quarantining the row would leave a lost card open. */
 function lossTime(text: string | undefined, marks: Set<Mark>): number | null {
-  const mapped = { ms: null as number | null };
-  const outcome = mapRow(() => {
-    mapped.ms = instant(text, 'lossdate');
+  const read = readable(() => instant(text, 'lossdate'));
+  if (read === null) marks.add('LOST_TIME_UNKNOWN');
+  return read?.value ?? null;
+}
+
+/** A field on its own; null when it cannot be read. */
+function readable<T>(read: () => T): { readonly value: T } | null {
+  const found: { value: T }[] = [];
+  mapRow(() => {
+    found.push({ value: read() });
     return { kind: 'records', records: [], marks: [] };
   });
-  if (outcome.kind === 'reject') marks.add('LOST_TIME_UNKNOWN');
-  return mapped.ms;
+  return found[0] ?? null;
 }
 
 function causeOf(text: string | undefined, marks: Set<Mark>): string | null {

@@ -26,4 +26,6 @@ export const mappingProfileSchemas: Readonly<Record<MappingName, Readonly<Record
 };
 
 export { ABSENT, closeAbsent, isClosable, withMark, withoutMark } from './absence.js';
-export type { ClosableTopic, StateValue } from './absence.js';
+export type { ClosableTopic, Loss, StateValue } from './absence.js';
+export { lossOf } from './card.js';
+export type { CardProfile } from './card.js';

@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Connector, ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
-import { closeAbsent, isClosable, mappings, type StateValue } from '../../transforms/index.js';
+import { closeAbsent, isClosable, lossOf, mappings, type StateValue } from '../../transforms/index.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { Config, SourceConfig, StreamConfig } from '../config/types.js';
@@ -115,6 +115,7 @@ function planStream(source: OpenSource, stream: StreamConfig, parts: SharedByStr
       const event = codec.decode(topic, value);
       return { content: eventContent(event), tuple: eventTuple(topic, event) };
     },
+    lossOf: (row) => (opened.spec.maps === 'card' ? lossOf(row, source.config.mapping) : null),
     closeAbsent: (topic, value, asOf) =>
       isClosable(topic) ? closeAbsent(topic, value as StateValue, { asOf }) : null,
     lookups: () => parts.directory.lookups(after),

@@ -9,7 +9,7 @@ export interface CredentialOfCard {
 }
 
 /** States in which a card no longer answers to its number. */
-const ENDED = new Set(['CLOSED', 'REPLACED', 'REMOVED']);
+export const ENDED: ReadonlySet<string> = new Set(['CLOSED', 'REPLACED', 'REMOVED']);
 
 export interface CardLike {
   readonly state: string;

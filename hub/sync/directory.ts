@@ -21,13 +21,8 @@ export interface FollowOptions {
   readonly onPosition?: (position: Position) => void;
 }
 
-export interface FollowOptions {
-  /** False where no stream looks cards up: a million of them need not be held. */
-  readonly cards?: boolean;
-  readonly onPosition?: (position: Position) => void;
-}
-
 export class Directory {
+  /** By `topic key`: when a card moves, the end on its old topic may be read after its record on the new one. */
   readonly #cards = new CredentialIndex();
   /** Only what the index needs to take a card out again. */
   readonly #known = new Map<string, CardLike>();
@@ -98,7 +93,7 @@ export class Directory {
       await this.#change(200);
     }
     return {
-      cardsByCredential: (scheme, value) => matchOf(this.#cards.holders(scheme, value)),
+      cardsByCredential: (scheme, value) => matchOf(cardKeys(this.#cards.holders(scheme, value))),
       doorKnown: (doorKey) => this.#doors.has(doorKey),
     };
   }
@@ -113,7 +108,8 @@ export class Directory {
     });
   }
 
-  #card(topic: string, key: string, value: Uint8Array | null): void {
+  #card(topic: string, cardKey: string, value: Uint8Array | null): void {
+    const key = `${topic} ${cardKey}`;
     const before = this.#known.get(key) ?? null;
     const decoded = value === null ? null : (this.codec.decode(topic, value) as Card);
     // A reader may send any truncated form of the number: all of them lead to the card.
@@ -163,6 +159,12 @@ export class Directory {
   #throwIfEnded(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+/** `topic key` → key, once where both topics still have it. */
+function cardKeys(holders: readonly string[]): readonly string[] {
+  const keys = holders.map((holder) => holder.slice(holder.indexOf(' ') + 1));
+  return keys.length < 2 ? keys : [...new Set(keys)];
 }
 
 function matchOf(holders: readonly string[]): CredentialMatch {

@@ -2,11 +2,19 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import type { SourceRow } from '../../connectors/sdk.js';
 import type { Card, Quarantine } from '../../contracts/types.js';
 import type { ContractRecord, MapContext, Mapped, Mark, RejectReason } from '../../transforms/outcome.js';
+import {
+  closeMoved,
+  otherCardTopic,
+  withLoss,
+  type CardTopic,
+  type Loss,
+  type StateValue,
+} from '../../transforms/absence.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
 import { recordDigest } from '../log/digest.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
-import type { CardLike, CredentialIndex } from './credentials.js';
+import { ENDED, type CardLike, type CredentialIndex } from './credentials.js';
 import { digestOf, type TopicDigest } from './position.js';
 import type { Published } from './published.js';
 
@@ -40,6 +48,8 @@ export interface RowDeps {
   readonly eventTopics: ReadonlySet<string>;
   readonly pseudonym: (text: string) => string;
   readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  /** The loss that a refused row reports all the same. */
+  readonly lossOf: (row: unknown) => Loss | null;
 }
 
 export interface PageFacts {
@@ -52,6 +62,10 @@ export interface RowBatch {
   readonly records: LogRecord[];
   readonly books: BookLines;
 }
+
+const CARD_TOPICS: readonly CardTopic[] = ['master.card', 'hub.out-of-scope-card'];
+
+const isCardTopic = (topic: string): topic is CardTopic => (CARD_TOPICS as readonly string[]).includes(topic);
 
 type Reject = { reason: RejectReason; path: string; detail: string };
 
@@ -118,16 +132,37 @@ export class RowMapper {
 
   #apply(record: ContractRecord, id: string, batch: RowBatch, marks: Set<Mark>): 'new' | 'same' | 'older' {
     if (record.eventId !== undefined) return this.#applyEvent(record, record.eventId, batch);
-    if (record.topic !== 'master.card' && record.topic !== 'hub.out-of-scope-card') {
-      return this.#applyState(record, record.value, id, batch);
-    }
+    if (!isCardTopic(record.topic)) return this.#applyState(record, record.value, id, batch);
+    const moved = this.#leaveOtherTopic(record, otherCardTopic(record.topic), id, batch);
+    if (moved === 'older') return 'older';
     const shared = this.deps.credentials.isShared(record.key, record.value as Card);
     if (shared) marks.add('AMBIGUOUS_CREDENTIAL');
     const value = shared ? withMark(record.value as Card, 'AMBIGUOUS_CREDENTIAL') : record.value;
-    const before = this.#cardBefore(record);
+    const before = moved ?? this.#cardBefore(record);
     const applied = this.#applyState(record, value, id, batch);
-    if (applied === 'new') this.#spreadMark(record, before, id, batch);
+    if (applied === 'new' || moved !== null) this.#spreadMark(record, before, id, batch);
     return applied;
+  }
+
+  /**
+   * A card lives on one of two topics. When its type moves it to the other, its record here ends in the same
+   * batch. @returns the card that stood here until now
+   */
+  #leaveOtherTopic(
+    record: ContractRecord,
+    topic: CardTopic,
+    id: string,
+    batch: RowBatch,
+  ): Card | 'older' | null {
+    const bytes = this.deps.published.value(topic, record.key);
+    if (bytes === undefined) return null;
+    const before = this.deps.codec.decode(topic, bytes) as Card;
+    if (record.version > 0 && record.version < before.version) return 'older';
+    const end = closeMoved(topic, before as unknown as StateValue, { asOf: record.time });
+    if (end === null) return null;
+    const encoded = this.deps.codec.encode(topic, end.value);
+    this.#push(batch, topic, record.key, encoded, `${this.#prefix()}${id}~moved`, record.time);
+    return before;
   }
 
   #applyEvent(record: ContractRecord, eventId: string, batch: RowBatch): 'new' | 'same' {
@@ -160,10 +195,9 @@ export class RowMapper {
     const others = this.deps.credentials.replace(record.key, before, record.value as Card);
     let n = 0;
     for (const key of others) {
-      const topic = this.deps.published.value('master.card', key) ? 'master.card' : 'hub.out-of-scope-card';
-      const bytes = this.deps.published.value(topic, key);
-      if (bytes === undefined) continue;
-      const card = this.deps.codec.decode(topic, bytes) as Card;
+      const found = this.#holder(key);
+      if (found === null) continue;
+      const { topic, card } = found;
       const shared = this.deps.credentials.isShared(key, card);
       if (shared === card.dataQuality.includes('AMBIGUOUS_CREDENTIAL')) continue;
       const value = shared
@@ -175,7 +209,31 @@ export class RowMapper {
     }
   }
 
+  /** The card that holds a number, on whichever topic it lives. */
+  #holder(key: string): { topic: CardTopic; card: Card } | null {
+    const found = CARD_TOPICS.flatMap((topic) => {
+      const bytes = this.deps.published.value(topic, key);
+      return bytes === undefined ? [] : { topic, card: this.deps.codec.decode(topic, bytes) as Card };
+    });
+    return found.find(({ card }) => !ENDED.has(card.state)) ?? found[0] ?? null;
+  }
+
+  /** A loss takes effect even when its row is refused for another field: the card is published again as lost. */
+  #believeLoss(row: SourceRow, page: PageFacts, batch: RowBatch): void {
+    const loss = this.deps.lossOf(row.data);
+    if (loss === null) return;
+    const key = `${this.deps.source}:${loss.cardId}`;
+    const found = this.#holder(key);
+    if (found === null) return;
+    const { topic, card } = found;
+    const lost = withLoss(topic, card as unknown as StateValue, loss, page.context);
+    if (lost === null) return;
+    const encoded = this.deps.codec.encode(topic, lost.value);
+    this.#push(batch, topic, key, encoded, `${this.#prefix()}${page.place}${row.at}#lost`, lost.time);
+  }
+
   #quarantine(row: SourceRow, page: PageFacts, reject: Reject, batch: RowBatch): RowOutcome {
+    this.#believeLoss(row, page, batch);
     const key = this.#rowKey(row);
     const rawDigest = this.deps.pseudonym(`raw:${Buffer.from(row.raw).toString('base64')}`);
     const bytes = this.deps.published.value('hub.quarantine', key);

@@ -20,6 +20,7 @@ interface Row {
   lost: boolean;
   number: string;
   bad?: boolean;
+  temporary?: boolean;
 }
 
 /** An upstream in memory: a keyset listing and a feed of whole rows. */
@@ -104,6 +105,15 @@ function mapRow(data: unknown, context: MapContext): Mapped {
     changedAt: null,
     dataQuality: [],
   };
+  if (row.temporary === true) {
+    const { cardKey, source, cardId, version, state, stateReason, lost, frozen, damaged, locked } = value;
+    const flags = { state, stateReason, lost, frozen, damaged, locked };
+    const { validFrom, validUntil, credentials, changedAt, dataQuality } = value;
+    const rest = { validFrom, validUntil, credentials, changedAt, dataQuality };
+    const kept = { cardKey, source, cardId, version, kind: 'TEMPORARY', ...flags, ...rest };
+    const record = { topic: 'hub.out-of-scope-card', key, version, value: kept, time: context.asOf };
+    return { kind: 'records', records: [record], marks: [], filtered: 'TEMPORARY_CARD' };
+  }
   const records = [{ topic: 'master.card', key, version: row.version, value, time: context.asOf }];
   return { kind: 'records', records, marks: [] };
 }
@@ -145,6 +155,10 @@ function deps(): StreamDeps {
     readerProfile: () => undefined,
     seal: (raw) => ({ algorithm: 'none', keyId: 'd', nonce: Buffer.alloc(12), data: Buffer.from(raw) }),
     readEvent: () => ({ content: '', tuple: null }),
+    lossOf: (row) => {
+      const { id, version, lost } = row as Row;
+      return lost ? { cardId: id, version, lostAt: 7, marks: [] } : null;
+    },
     closeAbsent: (topic, value, asOf) => ({
       topic,
       key: (value as Card).cardKey,
@@ -179,11 +193,13 @@ async function once(): Promise<StreamRun> {
   return run;
 }
 
-async function cards(): Promise<Map<string, Card>> {
+async function cards(
+  topic: 'master.card' | 'hub.out-of-scope-card' = 'master.card',
+): Promise<Map<string, Card>> {
   const found = new Map<string, Card>();
-  for await (const batch of log.read({ topic: 'master.card', until: 'end' })) {
+  for await (const batch of log.read({ topic, until: 'end' })) {
     for (const { key, value } of batch.records)
-      found.set(key, codecs.codecFor('master.card').decode(value as Uint8Array));
+      found.set(key, codecs.codecFor(topic).decode(value as Uint8Array) as Card);
   }
   return found;
 }
@@ -322,5 +338,66 @@ describe('one stream from its upstream to the log', () => {
     await run.settle();
     expect((await cards()).get('core:c21')?.lost).toBe(true);
     await run.close();
+  });
+
+  it('lets a card live on one of the two card topics only, there and back, and never by an older row', async () => {
+    upstream.put({ id: 'c1', number: '77' });
+    const formal = upstream.feed[0] as Row;
+    await once();
+    upstream.put({ id: 'c1', temporary: true });
+    await once();
+    expect((await cards()).get('core:c1')).toMatchObject({ state: 'CLOSED', stateReason: 'MOVED_TOPIC' });
+    expect((await cards('hub.out-of-scope-card')).get('core:c1')).toMatchObject({ state: 'NORMAL' });
+    const now2 = upstream.rows.get('c1') as Row;
+    upstream.rows.set('c1', formal);
+    expect((await once()).books.filtered).toEqual({ OLDER_THAN_PUBLISHED: 1 });
+    expect((await cards()).get('core:c1')?.state).toBe('CLOSED');
+    upstream.rows.set('c1', now2);
+    upstream.put({ id: 'c1', temporary: false });
+    await once();
+    expect((await cards()).get('core:c1')).toMatchObject({ state: 'NORMAL', stateReason: null });
+    expect((await cards('hub.out-of-scope-card')).get('core:c1')?.stateReason).toBe('MOVED_TOPIC');
+  });
+
+  it('keeps the number of a card that moved ambiguous with the card that shares it', async () => {
+    upstream.put({ id: 'c1', number: '77' });
+    upstream.put({ id: 'c2', number: '77' });
+    await once();
+    upstream.put({ id: 'c1', temporary: true });
+    await once();
+    expect((await cards()).get('core:c2')?.dataQuality).toEqual(['AMBIGUOUS_CREDENTIAL']);
+    expect((await cards('hub.out-of-scope-card')).get('core:c1')?.dataQuality).toEqual([
+      'AMBIGUOUS_CREDENTIAL',
+    ]);
+    upstream.put({ id: 'c1', number: '78' });
+    await once();
+    expect((await cards()).get('core:c2')?.dataQuality).toEqual([]);
+  });
+
+  it('believes the loss that a refused row reports, and nothing else of it', async () => {
+    upstream.put({ id: 'c1' });
+    await once();
+    upstream.put({ id: 'c1', bad: true, lost: true });
+    expect((await once()).books.quarantined).toEqual({ DATE_INVALID: 2 });
+    expect((await cards()).get('core:c1')).toMatchObject({ lost: true, lostAt: 7, version: 2 });
+    // Found again, says a row that cannot be read: the card stays lost.
+    upstream.put({ id: 'c1', lost: false });
+    await once();
+    expect((await cards()).get('core:c1')?.lost).toBe(true);
+    upstream.put({ id: 'c1', bad: false });
+    await once();
+    expect((await cards()).get('core:c1')).toMatchObject({ lost: false, version: 4 });
+  });
+
+  it('does not believe a loss that is older than what is published, nor one of a card never seen', async () => {
+    upstream.put({ id: 'c1', bad: true, lost: true });
+    await once();
+    expect((await cards()).size).toBe(0);
+    const stale = upstream.feed[0] as Row;
+    upstream.put({ id: 'c1', bad: false, lost: false });
+    await once();
+    upstream.rows.set('c1', stale);
+    await once();
+    expect((await cards()).get('core:c1')?.lost).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { ConnectorError, type Cursor, type Page, type Stream } from '../../connectors/sdk.js';
 import type { Position, Quarantine } from '../../contracts/types.js';
+import type { Loss } from '../../transforms/absence.js';
 import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../transforms/outcome.js';
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
@@ -37,6 +38,8 @@ export interface StreamDeps {
   readonly readerProfile: MapContext['readerProfile'];
   readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
   readonly readEvent: (topic: string, value: Uint8Array) => Omit<EventFacts, 'eventId'>;
+  /** The loss that a refused card row reports all the same. */
+  readonly lossOf?: (row: unknown) => Loss | null;
   readonly closeAbsent: (topic: string, value: object, asOf: number) => ContractRecord | null;
   /** Other streams' cards and doors, as recorded; settles once they are applied (rule 8). */
   readonly lookups: () => Promise<Lookups>;
@@ -97,6 +100,7 @@ export class StreamRun {
       eventTopics: new Set(ownedTopics(deps.stream.spec.maps).events),
       pseudonym: deps.pseudonym,
       seal: deps.seal,
+      lossOf: deps.lossOf ?? (() => null),
     });
   }
 

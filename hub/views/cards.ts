@@ -8,6 +8,7 @@
  *   holder ─people row─▶ firstCard ─▶ nextOfHolder …
  */
 import type { Card, OutOfScopeCard } from '../../contracts/types.js';
+import { MOVED } from '../../transforms/absence.js';
 import type { CardFacts, CardState } from '../decide/model.js';
 import { createColumns } from './columns.js';
 import { NameList } from './name-list.js';
@@ -95,7 +96,10 @@ export class CardsView {
     const r = this.rows.columns;
     if (value === null) return this.remove(scope, row);
     const present = SCOPES[r.scope[row] ?? 0] ?? 'none';
-    if (present !== 'none' && present !== scope && value.version < (r.version[row] ?? 0)) return;
+    if (present !== 'none' && present !== scope) {
+      // The end on the topic that the card has left may be read after its record on the other one.
+      if (value.stateReason === MOVED || value.version < (r.version[row] ?? 0)) return;
+    }
     if (present === 'none') this.count++;
     r.scope[row] = SCOPES.indexOf(scope);
     r.state[row] = Math.max(0, STATES.indexOf(value.state));

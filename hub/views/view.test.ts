@@ -80,6 +80,18 @@ describe('the views', () => {
     },
   );
 
+  it.each([true, false])('keep a card that moved to the other topic, its end read first: %s', (endFirst) => {
+    const view = fixtureView();
+    const end = card({ state: 'CLOSED', stateReason: 'MOVED_TOPIC' });
+    const steps = [
+      () => view.apply('master.card', 'core:1', end),
+      () => view.apply('hub.out-of-scope-card', 'core:1', outOfScopeCard()),
+    ];
+    for (const step of endFirst ? steps : steps.reverse()) step();
+    expect(view.card('core:1')).toMatchObject({ scope: 'out-of-scope', state: 'NORMAL' });
+    expect(view.cardsByCredential('UID', '5630F009')).toHaveLength(1);
+  });
+
   it('give rights to a card, a person, a group, and to members of a group through a door group', () => {
     const rights = (change: Parameters<typeof grant>[0][]) => {
       const view = fixtureView();
