@@ -195,7 +195,7 @@ function commitNews(committer: Committer, closing: AbortSignal): News {
           resolve();
         }
         // One listener for each topic that is followed: many are no leak here.
-        if (signal !== undefined) setMaxListeners(0, signal);
+        setMaxListeners(0, closing, ...(signal === undefined ? [] : [signal]));
         signal?.addEventListener('abort', done);
         closing.addEventListener('abort', done);
       }),

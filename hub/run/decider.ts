@@ -1,0 +1,67 @@
+import { readerProfiles } from '../../transforms/reader-profiles.js';
+import type { ReaderProfile } from '../../transforms/card-number.js';
+import type { Config } from '../config/types.js';
+import { compilePolicy } from '../decide/policy.js';
+import { createFacade } from '../facade/app.js';
+import { DecisionLog } from '../facade/decision-log.js';
+import { followLog } from '../views/follow.js';
+import { createHubView } from '../views/view.js';
+import { openCodecs } from './codec.js';
+import { openKeys } from './keys.js';
+import { openLog } from './open-log.js';
+import { configuredPolicy } from './policy.js';
+
+/** Answers AuthZEN evaluation requests from the log as it stands and goes on; nothing is logged. */
+export interface LogDecider {
+  decide(request: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export async function openDecider(config: Config, options: { signal: AbortSignal }): Promise<LogDecider> {
+  const log = await openLog(config, { readOnly: true });
+  const codecs = openCodecs();
+  const own = config.readers.profiles as unknown as Record<string, ReaderProfile>;
+  const view = createHubView({
+    tenant: config.tenant,
+    profiles: readerProfiles(own).profiles,
+    policy: compilePolicy(configuredPolicy(config.policy)),
+    now: Date.now,
+  });
+  const follower = followLog({
+    log,
+    view,
+    decoder: { decode: (topic, bytes) => codecs.codecFor(topic).decode(bytes) },
+    now: Date.now,
+  });
+  // The same door as everybody's, so that an answer here is the answer there; but nothing is recorded.
+  const decisions = new DecisionLog({
+    sink: { append: async () => undefined },
+    replica: 'cli',
+    pseudonym: openKeys(config).pseudonym,
+    now: Date.now,
+  });
+  const app = createFacade({ view, follower, decisions, now: Date.now, alwaysReasons: true });
+  const close = async (): Promise<void> => {
+    await decisions.close();
+    await follower.close();
+    await log.close();
+  };
+  options.signal.addEventListener('abort', () => void follower.close(), { once: true });
+  try {
+    await follower.whenReady;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    async decide(request) {
+      const response = await app.request('/access/v1/evaluation', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(request),
+      });
+      return response.json();
+    },
+    close,
+  };
+}
