@@ -34,6 +34,8 @@ async function run({ frame, out, config }: Call<object>): Promise<ExitCode> {
         log.warn({ stream: note.id, code, retryInMs: note.retryInMs }, note.error.message);
       } else if (note.kind === 'batch') {
         if (note.books.read > 0) log.debug({ stream: note.id, books: note.books }, 'batch');
+      } else if (note.kind === 'gap') {
+        log.warn(note, 'the upstream has dropped events that were never read');
       } else log.info(note, note.kind === 'held' ? 'rows are missing upstream and held' : note.kind);
     },
     onProblem: (what, error) => log.error({ err: error, what }, 'problem'),

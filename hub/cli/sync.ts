@@ -34,6 +34,7 @@ async function sync({ frame, out, options, config }: Call<{ once?: boolean }>): 
     once: true,
     onStream: (note) => {
       if (note.kind === 'batch') progress.update((read += note.books.read));
+      if (note.kind === 'gap') out.note(`${note.id}: events were dropped upstream, unread: ${note.detail}`);
       if (note.kind === 'trouble')
         out.note(`${note.id}: ${note.error.message} (again in ${note.retryInMs} ms)`);
     },

@@ -31,7 +31,15 @@ export interface AbsenceDeps {
 export interface AbsenceWatch {
   page(ids: readonly string[], progress: Progress): void;
   /** After the last page: what to do with what is missing. Asks the upstream where the proof needs it. */
-  judge(progress: Progress, usable: boolean, now: number, signal: AbortSignal): Promise<AbsenceVerdict>;
+  judge(progress: Progress, listing: ListingEnd, signal: AbortSignal): Promise<AbsenceVerdict>;
+}
+
+export interface ListingEnd {
+  /** Whether its absences may be believed at all. */
+  readonly usable: boolean;
+  /** What tells it from other listings; null where every reading is a listing of its own. */
+  readonly name: string | null;
+  readonly now: number;
 }
 
 function openIds(deps: AbsenceDeps): string[] {
@@ -54,12 +62,14 @@ export function watchAbsence(deps: AbsenceDeps, progress: Progress, resumed: boo
   const tracker = seenTracker(open);
   return {
     page: (ids) => tracker.page(ids),
-    async judge(after, usable, now, signal) {
-      if (!usable || resumed) return { kind: 'none' };
+    async judge(after, listing, signal) {
+      if (!listing.usable || resumed) return { kind: 'none' };
       const missing = tracker.absent();
       const proven =
-        deps.proof === 'point-read' ? await stillAbsent(deps.stream, missing, signal) : twice(missing, after);
-      return judgeAbsence(proven, open.length, deps.limit, after.allowances, now);
+        deps.proof === 'point-read'
+          ? await stillAbsent(deps.stream, missing, signal)
+          : twice(missing, after, listing);
+      return judgeAbsence(proven, open.length, deps.limit, after.allowances, listing.now);
     },
   };
 }
@@ -76,7 +86,7 @@ function watchKeyset(deps: AbsenceDeps, open: string[], progress: Progress, resu
       tracker.page(ids);
       note(after);
     },
-    async judge(after, usable, now) {
+    async judge(after, { usable, now }) {
       if (!usable || !tracker.usable) return { kind: 'none' };
       tracker.complete();
       note(after);
@@ -97,14 +107,17 @@ async function stillAbsent(stream: Stream, ids: readonly string[], signal: Abort
 }
 
 /**
- * Absent from this complete listing and from the one before; an operator's word for at least so many stands
- * in for the second listing.
+ * Absent from this complete listing and from the one before, a reading of the same one not counted; an operator's
+ * word for at least so many stands in for the second listing.
  */
-function twice(missing: readonly string[], progress: Progress): readonly string[] {
-  const before = new Set(progress.candidates);
+function twice(missing: readonly string[], progress: Progress, { name, now }: ListingEnd): readonly string[] {
+  const again = name !== null && name === progress.candidatesOf;
+  const before = new Set(again ? progress.confirmed : progress.candidates);
   progress.candidates = missing;
-  if (progress.allowances.some((allowance) => allowance.count >= missing.length)) return missing;
-  return missing.filter((id) => before.has(id));
+  progress.candidatesOf = name;
+  progress.confirmed = missing.filter((id) => before.has(id));
+  const isAllowed = progress.allowances.some(({ count, until }) => until > now && count >= missing.length);
+  return isAllowed ? missing : progress.confirmed;
 }
 
 /** The records that end the rows with these ids. */

@@ -42,6 +42,10 @@ export interface Progress {
   commandOffset: number;
   /** Absences of the last complete listing whose proof is a second one. */
   candidates: readonly string[];
+  /** Name of that listing, where it has one: reading it again is no second listing. */
+  candidatesOf: string | null;
+  /** Those of them that were absent from the listing before it too. */
+  confirmed: readonly string[];
   /**
    * Last offset that this stream ever wrote in each partition, by `topic/partition`: a reader that has
    * applied these has applied all of the stream, whatever compaction took from `hub.positions`.
@@ -68,6 +72,8 @@ export function firstProgress(): Progress {
     allowances: [],
     commandOffset: -1,
     candidates: [],
+    candidatesOf: null,
+    confirmed: [],
     written: new Map(),
     total: emptyBooks(),
     digests: new Map(),
@@ -83,6 +89,8 @@ interface CursorField {
   readonly allowances: readonly Allowance[];
   readonly commandOffset: number;
   readonly candidates: readonly string[];
+  readonly candidatesOf?: string | null;
+  readonly confirmed?: readonly string[];
 }
 
 export function readPosition(position: Position): Progress {
@@ -107,6 +115,8 @@ export function readPosition(position: Position): Progress {
     allowances: place.allowances,
     commandOffset: place.commandOffset,
     candidates: place.candidates,
+    candidatesOf: place.candidatesOf ?? null,
+    confirmed: place.confirmed ?? [],
     written: new Map(position.written.map((offset) => [placeOf(offset), offset])),
     total: copyBooks(position.books.total),
     digests,
@@ -129,6 +139,8 @@ export function writePosition(
     commandOffset: progress.commandOffset,
     // A restart proves only those again that fit here; the rest wait for one more listing.
     candidates: progress.candidates.slice(0, ABSENT_IDS_KEPT),
+    candidatesOf: progress.candidatesOf,
+    confirmed: progress.confirmed.slice(0, ABSENT_IDS_KEPT),
   };
   const digests: Record<string, Position['digests'][string]> = {};
   for (const [topic, digest] of progress.digests) {

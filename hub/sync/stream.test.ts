@@ -30,7 +30,13 @@ class FakeUpstream implements Stream {
   pageSize = 3;
   listedPages = 0;
   forgetsCursors = false;
+  /** Name of the listing, where it has one. */
+  name: string | null = null;
+  asOf: number | null = null;
   constructor(readonly spec: StreamSpec) {}
+  listing(): Promise<{ name: string; asOf: number }> {
+    return Promise.resolve({ name: this.name ?? String(this.listedPages), asOf: this.asOf ?? 1_000_000 });
+  }
   put(row: Partial<Row> & { id: string }): void {
     const before = this.rows.get(row.id);
     const version = (before?.version ?? 0) + 1;
@@ -71,7 +77,8 @@ class FakeUpstream implements Stream {
       })),
       next,
       state,
-      asOf: 1_000_000 + this.feed.length,
+      asOf: this.asOf ?? 1_000_000 + this.feed.length,
+      ...(this.name === null ? {} : { listing: this.name }),
     };
   }
 }
@@ -399,5 +406,74 @@ describe('one stream from its upstream to the log', () => {
     upstream.rows.set('c1', stale);
     await once();
     expect((await cards()).get('core:c1')?.lost).toBe(false);
+  });
+
+  it('counts two readings of a listing with the same name as one: an absence needs another listing', async () => {
+    upstream = new FakeUpstream({ ...spec, listing: { absence: 'second-listing' }, feed: false });
+    for (let i = 0; i < 6; i += 1) upstream.put({ id: `c${i}` });
+    upstream.name = 'monday';
+    await once();
+    upstream.rows.delete('c3');
+    upstream.name = 'tuesday';
+    await once();
+    await once();
+    expect((await cards()).get('core:c3')?.state).toBe('NORMAL');
+    upstream.name = 'wednesday';
+    await once();
+    expect((await cards()).get('core:c3')?.state).toBe('CLOSED');
+  });
+
+  it('goes on holding what two listings proved, however often the second one is read', async () => {
+    upstream = new FakeUpstream({ ...spec, listing: { absence: 'second-listing' }, feed: false });
+    for (let i = 0; i < 20; i += 1) upstream.put({ id: `c${10 + i}` });
+    upstream.name = 'monday';
+    await once();
+    for (let i = 0; i < 8; i += 1) upstream.rows.delete(`c${10 + i}`);
+    upstream.name = 'tuesday';
+    expect((await once()).progress.held).toBeNull();
+    upstream.name = 'wednesday';
+    expect((await once()).progress.held?.count).toBe(8);
+    expect((await once()).progress.held?.count).toBe(8);
+  });
+
+  it('does not read a listing again that it has read: the poll succeeded, as of the time that it states', async () => {
+    upstream = new FakeUpstream({ ...spec, feed: false });
+    for (let i = 0; i < 4; i += 1) upstream.put({ id: `c${i}` });
+    upstream.name = 'monday';
+    upstream.asOf = 5_000;
+    const run = await finish(await StreamRun.open(deps(), { wantListing: false }));
+    while (run.progress.snapshotCompletedAt === null) await run.step(signal);
+    expect(await run.step(signal)).toBe(1_000);
+    const { sequence } = run.progress;
+    upstream.asOf = 6_000;
+    now += 1_000;
+    expect(await run.step(signal)).toBe(0);
+    expect(await run.step(signal)).toBe(1_000);
+    expect(upstream.listedPages).toBe(2);
+    expect(run.progress).toMatchObject({ sequence: sequence + 1, asOf: 6_000, snapshotNumber: 1 });
+    upstream.name = 'tuesday';
+    now += 1_000;
+    await run.step(signal);
+    expect(upstream.listedPages).toBe(3);
+    await finish(run);
+    run.wantListing();
+    await finish(run);
+    expect(upstream.listedPages).toBe(6);
+    await run.close();
+  });
+
+  it('notes a gap where a feed without a listing has dropped entries, and goes on with what is kept', async () => {
+    upstream = new FakeUpstream({ ...spec, listing: null });
+    const run = await StreamRun.open(deps(), { wantListing: false });
+    upstream.forgetsCursors = true;
+    upstream.feedStart = () => Promise.resolve(2);
+    for (let i = 0; i < 4; i += 1) upstream.put({ id: `c${i}` });
+    await run.step(signal);
+    expect(notes).toEqual([{ kind: 'gap', id: 'qau/core/cards/0', detail: 'gone' }]);
+    await expect(run.step(signal)).rejects.toThrow('gone');
+    upstream.forgetsCursors = false;
+    await finish(run);
+    expect([...(await cards()).keys()].sort()).toEqual(['core:c2', 'core:c3']);
+    await run.close();
   });
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { ConnectorError, type Cursor, type Page, type Stream } from '../../connectors/sdk.js';
 import type { Position, Quarantine } from '../../contracts/types.js';
@@ -56,6 +57,8 @@ export type StreamNote =
   | { readonly kind: 'batch'; readonly id: string; readonly books: BookLines; readonly asOf: number }
   | { readonly kind: 'listing'; readonly id: string; readonly number: number; readonly rows: number }
   | { readonly kind: 'held'; readonly id: string; readonly count: number; readonly number: number }
+  /** The upstream has dropped entries of its feed that were never read, and no listing can bring them back. */
+  | { readonly kind: 'gap'; readonly id: string; readonly detail: string }
   | { readonly kind: 'trouble'; readonly id: string; readonly error: Error; readonly retryInMs: number };
 
 /** Absent rows ended in one append. */
@@ -75,6 +78,9 @@ export class StreamRun {
   #listingRows = 0;
   #append: Promise<unknown> = Promise.resolve();
   #failure: Error | null = null;
+  /** When a listing last came to an end here, and its name: only what this process has read is not read again. */
+  #listingPolledAt: number | null = null;
+  #listingRead: string | null = null;
   readonly #mapper: RowMapper;
 
   private constructor(
@@ -135,7 +141,7 @@ export class StreamRun {
         hasListing: spec.listing !== null,
         hasFeed: spec.feed,
         listing: this.progress.listing,
-        listingCompletedAt: this.progress.snapshotCompletedAt,
+        listingCompletedAt: this.#listingPolledAt ?? this.progress.snapshotCompletedAt,
         listingWanted: this.#listingWanted,
         feedMore: this.#feedMore,
         feedPolledAt: this.#feedPolledAt,
@@ -148,7 +154,9 @@ export class StreamRun {
       return Math.max(1, next.until - now);
     }
     if (next.kind === 'feed') await this.#feedStep(signal);
-    else await this.#listingStep(next.start, signal);
+    else if (!next.start || !(await this.#isListingRead(signal))) {
+      await this.#listingStep(next.start, signal);
+    }
     return 0;
   }
 
@@ -195,23 +203,8 @@ export class StreamRun {
   }
 
   async #feedStep(signal: AbortSignal): Promise<void> {
-    let page: Page;
-    try {
-      page = await this.deps.stream.changes(this.progress.feedCursor, signal);
-    } catch (error) {
-      if (
-        error instanceof ConnectorError &&
-        error.code === 'CURSOR' &&
-        this.deps.stream.spec.listing !== null
-      ) {
-        // The feed no longer reaches back to where we stand: only a new listing can close the gap.
-        this.progress.feedCursor = await this.deps.stream.feedStart(signal);
-        this.#listingWanted = true;
-        this.#feedPolledAt = this.deps.now();
-        return;
-      }
-      throw error;
-    }
+    const page = await this.#changes(signal);
+    if (page === null) return;
     const batch = await this.map(page.rows, '', page.asOf);
     this.progress.feedCursor = page.next;
     // While the feed has a backlog the data are not yet as young as the page says.
@@ -219,6 +212,37 @@ export class StreamRun {
     this.#feedMore = page.state === 'more';
     this.#feedPolledAt = this.deps.now();
     await this.#hand(batch, 'CHANGES');
+  }
+
+  /** The next page of the feed; null when it no longer reaches back to where we stand. */
+  async #changes(signal: AbortSignal): Promise<Page | null> {
+    const { stream, now } = this.deps;
+    try {
+      return await stream.changes(this.progress.feedCursor, signal);
+    } catch (error) {
+      if (!(error instanceof ConnectorError) || error.code !== 'CURSOR') throw error;
+      const start = await stream.feedStart(signal);
+      // Behind the oldest entry that the upstream keeps there is nothing to wait for.
+      if (isDeepStrictEqual(start, this.progress.feedCursor)) throw error;
+      this.progress.feedCursor = start;
+      this.#feedPolledAt = now();
+      // A new listing closes the gap where there is one; events that the upstream has dropped are lost.
+      if (stream.spec.listing !== null) this.#listingWanted = true;
+      else this.deps.note({ kind: 'gap', id: this.deps.id, detail: error.message });
+      return null;
+    }
+  }
+
+  /** A poll that finds the listing that was read last: it succeeded, and there is nothing to read (rule 10). */
+  async #isListingRead(signal: AbortSignal): Promise<boolean> {
+    const { stream, now } = this.deps;
+    if (this.#listingWanted || this.#listingRead === null || stream.listing === undefined) return false;
+    const { name, asOf } = await stream.listing(signal);
+    if (name !== this.#listingRead) return false;
+    this.#listingPolledAt = now();
+    if (!stream.spec.feed) this.#advanceAsOf(asOf);
+    await this.#hand({ records: [], books: emptyBooks() }, 'SNAPSHOT');
+    return true;
   }
 
   async #listingStep(start: boolean, signal: AbortSignal): Promise<void> {
@@ -257,8 +281,9 @@ export class StreamRun {
 
   async #endListing(page: Page, batch: RowBatch, signal: AbortSignal): Promise<void> {
     const { progress, deps } = this;
-    const usable = page.absenceUsable !== false;
-    const verdict = await (this.#watch as AbsenceWatch).judge(progress, usable, deps.now(), signal);
+    const name = page.listing ?? null;
+    const end = { usable: page.absenceUsable !== false, name, now: deps.now() };
+    const verdict = await (this.#watch as AbsenceWatch).judge(progress, end, signal);
     progress.held = null;
     if (verdict.kind === 'close') {
       const close = (topic: string, value: object): ContractRecord | null =>
@@ -281,6 +306,8 @@ export class StreamRun {
     progress.listingAsOf = null;
     this.#feedMore = true;
     this.#watch = null;
+    this.#listingPolledAt = end.now;
+    this.#listingRead = name;
     deps.note({ kind: 'listing', id: deps.id, number: progress.snapshotNumber, rows: this.#listingRows });
   }
 
