@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Campus } from '../../campus/main.js';
 import type { Config } from '../config/types.js';
+import type { OpenDoor } from '../demo/story.js';
 import type { Runtime } from '../run/runtime.js';
 import { CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -82,9 +83,9 @@ async function play(
   try {
     out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
     out.line(`Facade 接口: ${runtime.facade.url}`);
-    await tell(runtime, campus, signal, out);
+    const pair = await tell(runtime, campus, signal, out);
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, frame.env));
-    commands(out, path, frame.cwd, runtime);
+    commands(out, relative(frame.cwd, path) || path, runtime.facade.url, pair);
     await watch(runtime, signal, out);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -128,7 +129,7 @@ async function tell(
   campus: Campus,
   signal: AbortSignal,
   out: Call<Options>['out'],
-): Promise<void> {
+): Promise<OpenDoor | null> {
   const { filled, findOpenDoor, loseCard } = await import('../demo/story.js');
   await filled(runtime, signal);
   const { view } = runtime.status();
@@ -137,26 +138,29 @@ async function tell(
       `${view?.doors} doors 门, ${view?.grants} grants 授权`,
   );
   const pair = await findOpenDoor(runtime);
-  if (pair === null) return;
+  if (pair === null) return null;
   out.line(`\n  ${pair.cardKey} may enter ${pair.doorKey}: ALLOW 允许进门`);
   const story = await loseCard(runtime, campus, pair);
-  if (story === null) return;
+  if (story === null) return pair;
   out.line(`  its holder reports it lost in the card core 持卡人挂失 …`);
   out.line(
     `  ${pair.cardKey} may enter ${pair.doorKey}: ${story.reason} 拒绝, ${story.deniedAfterMs} ms after the loss`,
   );
+  return pair;
 }
 
-function commands(out: Call<Options>['out'], path: string, cwd: string, runtime: Runtime): void {
-  const config = relative(cwd, path) || path;
+function commands(out: Call<Options>['out'], config: string, url: string, pair: OpenDoor | null): void {
+  const body = {
+    subject: { type: 'card', id: pair?.cardKey ?? 'core:1000000010' },
+    action: { name: 'enter' },
+    resource: { type: 'door', id: pair?.doorKey ?? 'gate:D-00000' },
+    context: { reasons: true },
+  };
   out.line('\nThree commands to try, in another terminal. 请在另一个终端试试：');
   out.line(`  npx cardhub status -c ${config}`);
   out.line(`  npx cardhub read master.card-event --follow -c ${config}`);
-  const body =
-    '{"subject":{"type":"card","id":"core:CARD"},"action":{"name":"enter"},"resource":{"type":"door","id":"gate:DOOR"},"context":{"reasons":true}}';
-  out.line(
-    `  curl -s ${runtime.facade.url}/access/v1/evaluation -H 'content-type: application/json' \\\n    -d '${body}'`,
-  );
+  out.line(`  curl -s ${url}/access/v1/evaluation -H 'content-type: application/json' \\`);
+  out.line(`    -d '${JSON.stringify(body)}'`);
   out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
 }
 
