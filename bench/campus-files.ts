@@ -7,7 +7,6 @@ import { packagePath } from '../hub/package-root.js';
 
 export const CACHE = packagePath('.cache', 'bench');
 const FROM = Date.UTC(2026, 8, 1, 0);
-const DOORS = 200;
 
 export interface CampusFiles {
   readonly dir: string;
@@ -15,7 +14,7 @@ export interface CampusFiles {
   readonly swipes: number;
 }
 
-/** `cards.csv` (GBK, 29 columns: what the campus simulator exports) and `swipes.csv` (UTF-8, 9 columns). */
+/** `cards.csv` (GBK, 29 columns) and `doors.csv` as the campus simulator exports them, `swipes.csv` (UTF-8, 9 columns). */
 export async function campusFiles(people: number, swipes: number): Promise<CampusFiles> {
   const dir = join(CACHE, `files-${people}-${swipes}`);
   if (existsSync(dir)) return { dir, people, swipes };
@@ -41,13 +40,14 @@ export async function campusFiles(people: number, swipes: number): Promise<Campu
   const [header = '', ...lines] = text.split('\r\n');
   const at = header.split(',').indexOf('物理卡号');
   const chips = lines.filter((row) => row !== '').map((row) => row.split(',')[at] as string);
-  await writeFile(join(making, 'swipes.csv'), swipeText(chips, swipes));
+  const doors = (await readFile(join(making, 'doors.csv'), 'utf8')).split('\n').length - 2;
+  await writeFile(join(making, 'swipes.csv'), swipeText(chips, doors, swipes));
   await rename(making, dir);
   return { dir, people, swipes };
 }
 
 /** One in ten by a card that nobody knows; two swipes of a card in one minute are rare. */
-function swipeText(chips: readonly string[], count: number): string {
+function swipeText(chips: readonly string[], doors: number, count: number): string {
   const lines = ['id,door,controller,index,value,direction,granted,occurred,uploaded'];
   let seed = 7;
   const draw = (below: number): number => {
@@ -55,7 +55,7 @@ function swipeText(chips: readonly string[], count: number): string {
     return Math.floor((seed / 2 ** 32) * below);
   };
   for (let i = 0; i < count; i++) {
-    const door = draw(DOORS);
+    const door = draw(doors);
     const known = draw(10) > 0;
     const chip = known
       ? (chips[draw(chips.length)] as string)
@@ -99,6 +99,12 @@ sources:
   gate:
     connector: access-control/files
     options:
+      doors:
+        folder: ${JSON.stringify(dir)}
+        pattern: doors.csv
+        complete: always
+        columns: { id: id, name: name, class: class, building: building, campus: campus, groups: groups,
+          readerProfile: readerProfile, auditRequired: auditRequired, state: state, version: version }
       swipes:
         folder: ${JSON.stringify(dir)}
         pattern: swipes.csv
@@ -107,9 +113,8 @@ sources:
           direction: direction, granted: granted, occurredAt: occurred, uploadedAt: uploaded }
         constants: { credentialProfile: uid-hex }
     streams:
-      doors: { enabled: false }
       grants: { enabled: false }
       swipes: { after: [core/cards] }
-    mapping: { cardSource: core, personSource: core, impliesDoors: { class: TURNSTILE } }
+    mapping: { cardSource: core, personSource: core }
 `;
 }

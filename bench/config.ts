@@ -14,7 +14,8 @@ export function configOf(text: string, dataDir: string, log: EngineChoice): Conf
     cwd: dataDir,
     specs: Object.values(connectors).map(({ spec }) => spec),
   });
-  if (!result.ok) throw new Error(result.problems.map(({ message, path }) => `${path}: ${message}`).join('\n'));
+  if (!result.ok)
+    throw new Error(result.problems.map(({ message, path }) => `${path}: ${message}`).join('\n'));
   if (log.engine === 'embedded') return result.config;
   const { prefix, brokers } = log;
   return {

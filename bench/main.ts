@@ -11,11 +11,11 @@ import { machine, type BenchLine, type Benchmark, type BenchResult } from './mea
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'pipeline-kafka': async () => (await import('./pipeline.js')).pipelineKafka,
   'pipeline-embedded': async () => (await import('./pipeline.js')).pipelineEmbedded,
-//  gateway: async () => (await import('./gateway.js')).gateway,
-//  decide: async () => (await import('./decide.js')).decideAlone,
-//  evaluation: async () => (await import('./evaluation.js')).evaluation,
-//  'start-up': async () => (await import('./start-up.js')).startUp,
-//  'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
+  //  gateway: async () => (await import('./gateway.js')).gateway,
+  decide: async () => (await import('./decide.js')).decideAlone,
+  evaluation: async () => (await import('./evaluation.js')).evaluation,
+  'start-up': async () => (await import('./start-up.js')).startUp,
+  //  'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
 };
 
 const { values } = parseArgs({
@@ -37,7 +37,9 @@ async function main(): Promise<number> {
   const names = values.only?.split(',') ?? Object.keys(BENCHMARKS);
   const unknown = names.filter((name) => !(name in BENCHMARKS));
   if (unknown.length > 0) {
-    process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}\n`);
+    process.stderr.write(
+      `no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    );
     return 2;
   }
   const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
@@ -66,10 +68,19 @@ async function main(): Promise<number> {
 }
 
 function show({ name, what, lines, notes = [] }: BenchResult): void {
-  const rows = lines.map((line) => [line.measure, figure(line.value, line.unit), line.unit, range(line), goalOf(line)]);
+  const rows = lines.map((line) => [
+    line.measure,
+    figure(line.value, line.unit),
+    line.unit,
+    range(line),
+    goalOf(line),
+  ]);
   const header = ['measure', 'median', 'unit', 'rounds', 'goal'];
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] as string).length)));
-  const text = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i] as number)).join('  ');
+  const widths = header.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => (row[i] as string).length)),
+  );
+  const text = (row: readonly string[]): string =>
+    row.map((cell, i) => cell.padEnd(widths[i] as number)).join('  ');
   process.stdout.write(`\n${name}: ${what}\n  ${[header, ...rows].map(text).join('\n  ')}\n`);
   for (const note of notes) process.stdout.write(`  ${note}\n`);
 }

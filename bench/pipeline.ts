@@ -94,7 +94,12 @@ function linesOf(pairs: readonly Pair[], bareName: string, goal?: number): Bench
       line(`${label}: pipeline`, 'rows/s', rate('pipeline', kinds, 'rows')),
       line(`${label}: pipeline`, 'records/s', pipeline),
       line(`${label}: ${bareName}`, 'records/s', bare),
-      line(`${label}: pipeline / ${bareName}`, 'ratio', ratios(pipeline, bare), goal === undefined ? undefined : atLeast(goal)),
+      line(
+        `${label}: pipeline / ${bareName}`,
+        'ratio',
+        ratios(pipeline, bare),
+        goal === undefined ? undefined : atLeast(goal),
+      ),
     ];
   });
 }

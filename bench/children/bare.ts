@@ -20,7 +20,7 @@ export interface BareArgument extends PipelineArgument {
 
 void connectors;
 const CARDS = ['hub.person-source', 'master.card', 'master.account', 'hub.out-of-scope-card'];
-const SWIPES = ['master.door', 'master.door-event'];
+const SWIPES = ['master.door-event'];
 const BATCH_RECORDS = 5_000;
 
 const argument = JSON.parse(process.argv[2] as string) as BareArgument;
@@ -29,10 +29,8 @@ const log = await openLog(config, { readOnly: true });
 const groups = { cards: await readAll(log, CARDS), swipes: await readAll(log, SWIPES) };
 await log.close();
 const answer: PipelineAnswer =
-  argument.log.engine === 'kafka'
-    ? await kafka(argument.log.brokers, argument.to)
-    : await lmdb(argument.to);
-process.send?.(answer, () => process.disconnect());
+  argument.log.engine === 'kafka' ? await kafka(argument.log.brokers, argument.to) : await lmdb(argument.to);
+process.send?.(answer, () => process.exit());
 
 async function readAll(from: Log, topics: readonly string[]): Promise<StoredRecord[]> {
   const records: StoredRecord[] = [];
@@ -78,7 +76,12 @@ function messagesOf(records: readonly StoredRecord[], prefix: string): ProducerR
 
 async function lmdb(dir: string): Promise<PipelineAnswer> {
   await rm(dir, { recursive: true, force: true });
-  const db = open<Buffer, Buffer>({ path: dir, keyEncoding: 'binary', encoding: 'binary', compression: false });
+  const db = open<Buffer, Buffer>({
+    path: dir,
+    keyEncoding: 'binary',
+    encoding: 'binary',
+    compression: false,
+  });
   const measure = async (records: readonly StoredRecord[]) => {
     const pairs = records.map(laidOut);
     globalThis.gc?.();
@@ -98,7 +101,9 @@ async function lmdb(dir: string): Promise<PipelineAnswer> {
 
 /** Topic, partition and offset as the key; key, headers and value of the record one after the other. */
 function laidOut({ topic, partition, offset, key, headers, value }: StoredRecord): [Buffer, Buffer] {
-  const place = Buffer.from(`${topic}/${String(partition).padStart(2, '0')}/${String(offset).padStart(12, '0')}`);
+  const place = Buffer.from(
+    `${topic}/${String(partition).padStart(2, '0')}/${String(offset).padStart(12, '0')}`,
+  );
   const text = Object.entries(headers).map(([name, content]) => `${name}${content}`);
   return [place, Buffer.concat([Buffer.from(key + text.join('')), value ?? Buffer.alloc(0)])];
 }

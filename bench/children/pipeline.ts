@@ -17,7 +17,7 @@ export interface StreamFigures {
   readonly records: number;
   readonly ms: number;
 }
-export type PipelineAnswer = Readonly<Record<'cards' | 'swipes', StreamFigures>>;
+export type PipelineAnswer = Readonly<Record<'cards' | 'swipes', StreamFigures>>; // and doors, which are few
 
 const { files, dataDir, log } = JSON.parse(process.argv[2] as string) as PipelineArgument;
 await rm(dataDir, { recursive: true, force: true });
@@ -41,4 +41,4 @@ for (const { deps } of hub.streams) {
 }
 stop.abort();
 await hub.close();
-process.send?.(answer, () => process.disconnect());
+process.send?.(answer, () => process.exit());

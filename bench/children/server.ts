@@ -1,0 +1,97 @@
+/**
+ * One of the three servers that `evaluation` compares: the hub's facade with its decision log, an empty Hono
+ * handler that parses the same body, and the same on bare `node:http`. Each message is answered with the CPU time so far.
+ */
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Hono } from 'hono';
+import { TOPICS } from '../../contracts/types.js';
+import { createFacade } from '../../hub/facade/app.js';
+import { DecisionLog } from '../../hub/facade/decision-log.js';
+import { startFacade } from '../../hub/facade/server.js';
+import { openEmbeddedLog } from '../../hub/log/embedded/index.js';
+import { createPseudonym } from '../../hub/operate/secrets.js';
+import { openCodecs, recordCodec } from '../../hub/run/codec.js';
+import { openJournal } from '../../hub/run/journal.js';
+import { CACHE } from '../campus-files.js';
+import { openView } from '../view-log.js';
+
+export interface ServerArgument {
+  readonly kind: 'hub' | 'hono' | 'node';
+  /** Of the log that the view is read from. */
+  readonly dir: string;
+}
+
+const PATH = '/access/v1/evaluation';
+const JSON_HEADERS = { 'content-type': 'application/json' };
+const argument = JSON.parse(process.argv[2] as string) as ServerArgument;
+const host = '127.0.0.1';
+
+const starts: Record<ServerArgument['kind'], () => Promise<{ port: number; facts?: () => object }>> = {
+  hub,
+  async hono() {
+    const app = new Hono();
+    app.post(PATH, async (c) => {
+      const body = await c.req.json<{ subject?: unknown }>();
+      return new Response(body.subject === undefined ? '{"decision":false}' : '{"decision":true}', {
+        headers: JSON_HEADERS,
+      });
+    });
+    return startFacade(app, { host, port: 0 });
+  },
+  async node() {
+    const server = createServer((request, response) => {
+      let text = '';
+      request.setEncoding('utf8');
+      request.on('data', (piece: string) => (text += piece));
+      request.on('end', () => {
+        const body = JSON.parse(text) as { subject?: unknown };
+        const answer = body.subject === undefined ? '{"decision":false}' : '{"decision":true}';
+        response.writeHead(200, { ...JSON_HEADERS, 'content-length': answer.length });
+        response.end(answer);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    return { port: (server.address() as AddressInfo).port };
+  },
+};
+
+async function hub(): Promise<{ port: number; facts: () => object }> {
+  const dir = join(CACHE, `decisions-${process.pid}`);
+  await rm(dir, { recursive: true, force: true });
+  process.on('exit', () => void import('node:fs').then(({ rmSync }) => rmSync(dir, { recursive: true })));
+  const sinkLog = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now });
+  const codec = recordCodec(openCodecs(), '/bench/hub', Date.now);
+  const journal = await openJournal(sinkLog, codec, 'bench/hub/r1/0', Date.now);
+  const { view, follower } = await openView(argument.dir);
+  await follower.whenReady;
+  const decisions = new DecisionLog({
+    replica: 'r1',
+    pseudonym: createPseudonym('a key for benchmarks only'),
+    now: Date.now,
+    sink: {
+      append: (records) =>
+        journal.append(
+          records.map((value) => ({
+            topic: 'hub.decision',
+            key: value.subjectRef ?? value.decisionId,
+            value: codec.encode('hub.decision', value),
+            headers: codec.headers('hub.decision', value.decisionId, value.decisionId, value.decidedAt),
+          })),
+        ),
+    },
+  });
+  const app = createFacade({ view, follower, decisions, now: Date.now });
+  const { port } = await startFacade(app, { host, port: 0 });
+  return { port, facts: () => ({ dropped: decisions.droppedCount, failed: decisions.failedAppends }) };
+}
+
+const { port, facts } = await starts[argument.kind]();
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpuMs: (user + system) / 1_000, ...facts?.() });
+});
+process.on('disconnect', () => process.exit(0));
+process.send?.({ port });

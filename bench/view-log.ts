@@ -1,0 +1,170 @@
+/** An embedded log with a whole campus in it, made once and kept in `.cache/bench`; and the view that is read from it. */
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AccessGrant, Card, Door, PersonSource, TopicName, TopicValue } from '../contracts/types.js';
+import { TOPICS } from '../contracts/types.js';
+import type { Scheme } from '../transforms/card-number.js';
+import { readerProfiles } from '../transforms/reader-profiles.js';
+import { openEmbeddedLog } from '../hub/log/embedded/index.js';
+import type { Log, LogRecord } from '../hub/log/log.js';
+import { openCodecs, recordCodec } from '../hub/run/codec.js';
+import { emptyBooks } from '../hub/sync/books.js';
+import { firstProgress, writePosition } from '../hub/sync/position.js';
+import { followLog, type Follower } from '../hub/views/follow.js';
+import { createHubView, type HubView } from '../hub/views/view.js';
+import { CACHE } from './campus-files.js';
+
+export const DOORS = 1_000;
+const DOOR_GROUPS = 20;
+const UNITS = 50;
+const ROWS_A_BATCH = 5_000;
+/** What the readers in use send: the whole number, its first and its last three bytes. */
+export const ALIASES: readonly Scheme[] = ['UID', 'UID24_FIRST', 'UID24_LAST'];
+
+export const cardKeyOf = (n: number): string => `core:${String(n).padStart(10, '0')}`;
+const personIdOf = (n: number): string => `2026${String(n).padStart(7, '0')}`;
+/** Spread over the numbers of a chip, none of them a random or a cascade number. */
+export const uidOf = (n: number): string =>
+  (0x10000000 + ((Math.imul(n, 2_654_435_761) >>> 0) % 0x70000000)).toString(16).toUpperCase();
+export const doorKeyOf = (n: number): string => `gate:${n}`;
+
+/** Makes the log if it is not there. @returns its folder */
+export async function viewLog(cards: number, note: (text: string) => void): Promise<string> {
+  const dir = join(CACHE, `log-${cards}`);
+  if (existsSync(dir)) return dir;
+  note(`making a log with ${cards} cards, once`);
+  const making = `${dir}.making`;
+  await rm(making, { recursive: true, force: true });
+  await mkdir(making, { recursive: true });
+  const log = openEmbeddedLog({ dir: making, topics: TOPICS, now: Date.now });
+  const opened = await log;
+  await opened.applyTopics(TOPICS);
+  await fill(opened, cards);
+  await opened.close();
+  await rename(making, dir);
+  return dir;
+}
+
+interface Made<T extends TopicName = TopicName> {
+  readonly topic: T;
+  readonly key: string;
+  readonly value: TopicValue[T];
+}
+
+async function fill(log: Log, cards: number): Promise<void> {
+  const at = Date.now();
+  const write = async (stream: string, rows: number, make: (n: number) => readonly Made[]): Promise<void> => {
+    const id = `bench/${stream}/0`;
+    const codec = recordCodec(openCodecs(), `/bench/${stream}`, () => at);
+    const writer = await log.openWriter(id);
+    const progress = { ...firstProgress(), asOf: at, snapshotCompletedAt: at };
+    for (let from = 0; from < rows; from += ROWS_A_BATCH) {
+      const records: LogRecord[] = [];
+      for (let n = from; n < Math.min(rows, from + ROWS_A_BATCH); n++) {
+        for (const { topic, key, value } of make(n)) {
+          const headers = codec.headers(topic, key, `${stream}:s1/${n}#0`, at);
+          records.push({ topic, key, value: codec.encode(topic, value), headers });
+        }
+      }
+      progress.sequence++;
+      const position = writePosition(id, progress, 'SNAPSHOT', emptyBooks());
+      await writer.append({
+        records,
+        position: (written) => ({
+          topic: 'hub.positions',
+          key: id,
+          value: codec.encode('hub.positions', position(written)),
+          headers: codec.headers('hub.positions', id, `${id}@${progress.sequence}`, at),
+        }),
+      });
+    }
+    await writer.close();
+  };
+  await write('gate/doors', DOORS, (n) => [{ topic: 'master.door', key: doorKeyOf(n), value: doorOf(n) }]);
+  await write('gate/grants', DOOR_GROUPS * UNITS, (n) => [
+    { topic: 'master.access-grant', key: `gate:g${n}`, value: grantOf(n) },
+  ]);
+  await write('core/cards', cards, (n) => [
+    { topic: 'hub.person-source', key: `core:${personIdOf(n)}`, value: personOf(n) },
+    { topic: 'master.card', key: cardKeyOf(n), value: cardOf(n) },
+  ]);
+}
+
+function doorOf(n: number): Door {
+  return {
+    ...{ doorKey: doorKeyOf(n), source: 'gate', doorId: String(n), version: 1, name: `Door ${n}` },
+    ...{ doorClass: n % 10 === 0 ? 'PERIMETER' : 'CLASSROOM', building: `B${n >> 4}`, campus: null },
+    ...{ groups: [`gate:group:${n % DOOR_GROUPS}`], readerProfile: 'uid-hex', auditRequired: false },
+    ...{ state: 'ACTIVE', stateReason: null, dataQuality: [] },
+  };
+}
+
+/** Every unit may pass every group of doors; half of the rights have hours. */
+function grantOf(n: number): AccessGrant {
+  const group = n % DOOR_GROUPS;
+  const days = [1, 2, 3, 4, 5, 6, 7];
+  return {
+    ...{ grantKey: `gate:g${n}`, source: 'gate', grantId: `g${n}`, version: 1 },
+    ...{ subjectType: 'GROUP', subject: `unit:${Math.floor(n / DOOR_GROUPS)}` },
+    ...{ resourceType: 'DOOR_GROUP', resource: `gate:group:${group}`, direction: 'BOTH' },
+    ...{ validFrom: null, validUntil: null },
+    schedule: group % 2 === 0 ? [] : [{ days, from: '00:00', until: '24:00' }],
+    ...{ state: 'ACTIVE', stateReason: null, dataQuality: [] },
+  } as AccessGrant;
+}
+
+function personOf(n: number): PersonSource {
+  const id = personIdOf(n);
+  return {
+    ...{ personKey: `core:${id}`, source: 'core', sourceId: id, version: 0, schoolNumber: id },
+    ...{ name: `张${String.fromCharCode(0x4e00 + (n % 2_000))}`, sex: '1', personClass: 'STUDENT' },
+    ...{ unitCode: String(n % UNITS), unitName: '信息科学与工程学院', idDocumentType: '1' },
+    idDocumentPseudonym: `hmac-sha256:${String(n).padStart(22, 'a')}`,
+    groups: ['class:STUDENT', `unit:${n % UNITS}`],
+    ...{ validFrom: null, validUntil: null, state: 'ACTIVE', stateReason: null, dataQuality: [] },
+  };
+}
+
+function cardOf(n: number): Card {
+  const cardKey = cardKeyOf(n);
+  return {
+    ...{ cardKey, source: 'core', cardId: cardKey.slice(5), version: 1 },
+    ...{
+      holder: { source: 'core', key: `core:${personIdOf(n)}` },
+      accountKey: `core:${n}`,
+      cardType: 'FORMAL',
+    },
+    ...{ state: 'NORMAL', stateReason: null, lost: false, frozen: false, damaged: false, locked: false },
+    ...{
+      lostAt: null,
+      frozenCause: null,
+      validFrom: 19_000,
+      validUntil: 40_000,
+      replacedBy: null,
+      replaces: null,
+    },
+    credentials: [{ scheme: 'UID', value: uidOf(n) }],
+    ...{ changedAt: null, dataQuality: [] },
+  };
+}
+
+export interface OpenView {
+  readonly log: Log;
+  readonly view: HubView;
+  readonly follower: Follower;
+}
+
+/** Opens the log as a reader and begins to follow it. */
+export async function openView(dir: string): Promise<OpenView> {
+  const log = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now, readOnly: true });
+  const codecs = openCodecs();
+  const { profiles } = readerProfiles();
+  const view = createHubView({ tenant: 'bench', profiles, schemes: ALIASES, now: Date.now });
+  const follower = followLog({
+    ...{ log, view, now: Date.now },
+    decoder: { decode: (topic, bytes) => codecs.codecFor(topic).decode(bytes) },
+    onProblem: ({ cause }) => console.error(cause),
+  });
+  return { log, view, follower };
+}
