@@ -1,7 +1,7 @@
 import type { Struck } from '../faults.js';
 import type { Answer, Asked, Upstream } from '../serve.js';
-import { isHidden } from '../card-core/methods.js';
-import { doorId, doorIndexOf } from '../world/doors.js';
+import { countLeft, isHidden } from '../card-core/methods.js';
+import { doorId, doorIndexOf, grantId } from '../world/doors.js';
 import { isoShanghai } from '../world/time.js';
 import * as world from '../world/world.js';
 import type { World } from '../world/world.js';
@@ -54,9 +54,10 @@ function page(
   items: readonly { readonly id: string }[],
   next: string | null,
   total: number,
+  idAt: (index: number) => string,
 ): Answer {
   const shown = items.filter((item) => !isHidden(call.struck, item.id));
-  const told = call.struck.has('rows-gone-40') ? Math.round(total * 0.6) : total;
+  const told = call.struck.has('rows-gone-40') ? countLeft(total, idAt) : total;
   return json({ items: shown, next, asOf: isoShanghai(call.now), total: told });
 }
 
@@ -69,14 +70,15 @@ function doorList(call: Call): Answer {
   let index = after === '' ? 0 : doorIndexOf(call.world.base.people, after) + 1;
   if (index === 0 && after !== '') while (index < total && doorId(index) <= after) index += 1;
   for (; index < total && items.length < limit; index += 1) items.push(world.doorAt(call.world, index));
-  return page(call, items, index < total ? (items.at(-1)?.id ?? null) : null, total);
+  return page(call, items, index < total ? (items.at(-1)?.id ?? null) : null, total, doorId);
 }
 
 function grantList(call: Call): Answer {
   const limit = limitOf(call.query);
   if (limit === null) return badLimit();
   const { grants, more } = world.grantsAfter(call.world, call.query.get('after') ?? '', limit);
-  return page(call, grants, more ? (grants.at(-1)?.id ?? null) : null, world.grantTotal(call.world));
+  const next = more ? (grants.at(-1)?.id ?? null) : null;
+  return page(call, grants, next, world.grantTotal(call.world), grantId);
 }
 
 function eventList(call: Call): Answer {

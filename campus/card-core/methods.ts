@@ -32,8 +32,30 @@ const ok = { retcode: '0', errmsg: '' } as const;
 const failed = (retcode: string, errmsg: string): Payload => ({ retcode, errmsg });
 
 /** `rows-gone-40`: two cards of five are not there, always the same ones. */
-export const isHidden = (struck: Struck, id: string): boolean =>
-  struck.has('rows-gone-40') && hash32(40, 40, Number(id.replace(/\D/g, '')) >>> 0) % 5 < 2;
+const isGone = (id: string): boolean => hash32(40, 40, Number(id.replace(/\D/g, '')) >>> 0) % 5 < 2;
+
+export const isHidden = (struck: Struck, id: string): boolean => struck.has('rows-gone-40') && isGone(id);
+
+/** How many of these ids `rows-gone-40` leaves: a core that lost rows counts those that it has. */
+export function countLeft(total: number, idAt: (index: number) => string): number {
+  let left = 0;
+  for (let index = 0; index < total; index += 1) if (!isGone(idAt(index))) left += 1;
+  return left;
+}
+
+/** Counted once for each state of the card list, since every page says it. */
+const leftCards = new WeakMap<World, { readonly of: string; readonly count: number }>();
+
+function cardTotal({ world: from, struck }: MethodContext): number {
+  const total = world.cardTotal(from);
+  if (!struck.has('rows-gone-40')) return total;
+  const of = `${total}/${from.store.meta.goneCards}`;
+  const known = leftCards.get(from);
+  if (known?.of === of) return known.count;
+  const count = world.countCards(from, (no) => !isGone(no));
+  leftCards.set(from, { of, count });
+  return count;
+}
 
 const visible = (struck: Struck, cards: readonly Card[]): Card[] =>
   struck.has('rows-gone-40') ? cards.filter((card) => !isHidden(struck, card.no)) : [...cards];
@@ -59,8 +81,7 @@ const list: Method = (context, asked) => {
   const request = orEarlier(context, 'list', asked);
   const limit = limitOf(request);
   if (limit === null) return failed('60001', `limit 应为 1 至 ${LIMIT_MAX}`);
-  const total = Math.round(world.cardTotal(context.world) * (context.struck.has('rows-gone-40') ? 0.6 : 1));
-  const head = { ...ok, asof: stampMs(context.now), total: String(total) };
+  const head = { ...ok, asof: stampMs(context.now), total: String(cardTotal(context)) };
   if (request.order === 'page') {
     const page = Number(request.page ?? '1');
     if (!Number.isInteger(page) || page < 1) return failed('60001', 'page 应为正整数');

@@ -118,6 +118,17 @@ function counts(world: World) {
 /** Rows that a complete listing has. */
 export const cardTotal = (world: World): number => counts(world).all - world.store.meta.goneCards;
 
+/** Rows of a complete listing whose number passes. Walks them all. */
+export function countCards(world: World, passes: (no: string) => boolean): number {
+  const { gone, meta } = world.store;
+  let count = 0;
+  for (let place = 0; ; place += 1) {
+    const no = cardNumberAt(world, place);
+    if (no === null) return count;
+    if (passes(no) && (meta.goneCards === 0 || gone.get(no) === undefined)) count += 1;
+  }
+}
+
 /** Number of the card at this place of the listing (cards that are gone keep their place). */
 export function cardNumberAt(world: World, place: number): string | null {
   const { persons, temporary, merchants, all } = counts(world);
