@@ -32,6 +32,8 @@ export interface HubOptions {
   readonly connectors: readonly ConnectorFactory[];
   readonly now?: () => number;
   readonly random?: () => number;
+  /** Beside a running hub: nothing can be written. */
+  readonly readOnly?: boolean;
   /** `sync --once`. */
   readonly once?: boolean;
   readonly onStream?: (note: StreamNote) => void;
@@ -41,9 +43,9 @@ export interface HubOptions {
 /** Opens the log for writing, creates missing topics, opens the connectors. Follows nothing yet. */
 export async function openHub(config: Config, options: HubOptions): Promise<HubParts> {
   const now = options.now ?? Date.now;
-  const log = await openLog(config, { now });
+  const log = await openLog(config, { now, readOnly: options.readOnly ?? false });
   try {
-    await applyTopics(log);
+    if (options.readOnly !== true) await applyTopics(log);
     const codecs = openCodecs();
     const codec = recordCodec(codecs, `/${config.tenant}/hub`, now);
     const keys = openKeys(config);

@@ -42,7 +42,8 @@ export interface ListingEnd {
   readonly now: number;
 }
 
-function openIds(deps: AbsenceDeps): string[] {
+/** Ids of the rows that are published and have not ended. */
+export function openIds(deps: Pick<AbsenceDeps, 'source' | 'maps' | 'codec' | 'published'>): string[] {
   const ids: string[] = [];
   const prefix = `${deps.source}:`.length;
   for (const topic of rowTopics(deps.maps)) {

@@ -7,10 +7,11 @@ import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
 import { addBooks, emptyBooks, type BookLines } from './books.js';
-import { CredentialIndex } from './credentials.js';
+import { rebuildMemory, type StreamMemory } from './memory.js';
 import { firstProgress, readPosition, writePosition, type Progress } from './position.js';
-import { ownedTopics, rebuildPublished, type EventFacts, type Published } from './published.js';
-import { RowMapper, type RecordCodec, type RowBatch, type SealedRaw } from './rows.js';
+import type { EventFacts, Published } from './published.js';
+import type { RowMapper } from './rows.js';
+import { type RecordCodec, type RowBatch, type SealedRaw } from './rows.js';
 import { nextStep, type StreamTiming } from './schedule.js';
 import type { AbsenceLimit } from './snapshot.js';
 
@@ -87,27 +88,13 @@ export class StreamRun {
     readonly deps: StreamDeps,
     readonly writer: LogWriter,
     progress: Progress,
-    published: Published,
-    credentials: CredentialIndex,
+    memory: StreamMemory,
     wantListing: boolean,
   ) {
     this.progress = progress;
-    this.published = published;
+    this.published = memory.published;
+    this.#mapper = memory.mapper;
     this.#listingWanted = wantListing && deps.stream.spec.listing !== null;
-    this.#mapper = new RowMapper({
-      source: deps.source,
-      stream: deps.stream.spec.name,
-      codec: deps.codec,
-      mapping: deps.mapping,
-      validate: deps.validate,
-      published,
-      credentials,
-      digests: progress.digests,
-      eventTopics: new Set(ownedTopics(deps.stream.spec.maps).events),
-      pseudonym: deps.pseudonym,
-      seal: deps.seal,
-      lossOf: deps.lossOf ?? (() => null),
-    });
   }
 
   static async open(deps: StreamDeps, options: { wantListing: boolean }): Promise<StreamRun> {
@@ -118,14 +105,8 @@ export class StreamRun {
         stored === null || stored === undefined
           ? firstProgress()
           : readPosition(deps.codec.decode('hub.positions', stored) as Position);
-      const published = await rebuild(deps);
-      const credentials = new CredentialIndex();
-      for (const topic of ['master.card', 'hub.out-of-scope-card']) {
-        for (const [key, bytes] of published.entries(topic)) {
-          credentials.replace(key, null, deps.codec.decode(topic, bytes) as never);
-        }
-      }
-      return new StreamRun(deps, writer, progress, published, credentials, options.wantListing);
+      const memory = await rebuildMemory(deps, progress.digests);
+      return new StreamRun(deps, writer, progress, memory, options.wantListing);
     } catch (error) {
       await writer.close();
       throw error;
@@ -386,22 +367,6 @@ export class StreamRun {
   #advanceAsOf(asOf: number): void {
     this.progress.asOf = Math.max(this.progress.asOf, asOf);
   }
-}
-
-async function rebuild(deps: StreamDeps): Promise<Published> {
-  const { name, maps } = deps.stream.spec;
-  const prefix = `${deps.source}:`;
-  const idPrefix = `${deps.source}:${name}:`;
-  return rebuildPublished(
-    deps.log,
-    ownedTopics(maps),
-    (topic) => (topic === 'hub.quarantine' ? idPrefix : prefix),
-    (topic) => (value, headers) => {
-      const eventId = headers.ce_id;
-      if (eventId === undefined || !eventId.startsWith(idPrefix)) return null;
-      return { eventId, ...deps.readEvent(topic, value) };
-    },
-  );
 }
 
 export type { Cursor };

@@ -1,0 +1,53 @@
+import { CredentialIndex } from './credentials.js';
+import type { TopicDigest } from './position.js';
+import { ownedTopics, rebuildPublished, type Published } from './published.js';
+import { RowMapper } from './rows.js';
+import type { StreamDeps } from './stream.js';
+
+/** What a stream holds in memory: a cache of the log (rule 13), and the mapper that keeps it up to date. */
+export interface StreamMemory {
+  readonly published: Published;
+  readonly mapper: RowMapper;
+}
+
+/** Reads back what the stream has published. `digests` go on from the position's. */
+export async function rebuildMemory(
+  deps: StreamDeps,
+  digests: Map<string, TopicDigest>,
+): Promise<StreamMemory> {
+  const { name, maps } = deps.stream.spec;
+  const topics = ownedTopics(maps);
+  const prefix = `${deps.source}:`;
+  const idPrefix = `${deps.source}:${name}:`;
+  const published = await rebuildPublished(
+    deps.log,
+    topics,
+    (topic) => (topic === 'hub.quarantine' ? idPrefix : prefix),
+    (topic) => (value, headers) => {
+      const eventId = headers.ce_id;
+      if (eventId === undefined || !eventId.startsWith(idPrefix)) return null;
+      return { eventId, ...deps.readEvent(topic, value) };
+    },
+  );
+  const credentials = new CredentialIndex();
+  for (const topic of ['master.card', 'hub.out-of-scope-card']) {
+    for (const [key, bytes] of published.entries(topic)) {
+      credentials.replace(key, null, deps.codec.decode(topic, bytes) as never);
+    }
+  }
+  const mapper = new RowMapper({
+    source: deps.source,
+    stream: name,
+    codec: deps.codec,
+    mapping: deps.mapping,
+    validate: deps.validate,
+    published,
+    credentials,
+    digests,
+    eventTopics: new Set(topics.events),
+    pseudonym: deps.pseudonym,
+    seal: deps.seal,
+    lossOf: deps.lossOf ?? (() => null),
+  });
+  return { published, mapper };
+}
