@@ -111,7 +111,7 @@ function grantOf(n: number): AccessGrant {
     ...{ validFrom: null, validUntil: null },
     schedule: group % 2 === 0 ? [] : [{ days, from: '00:00', until: '24:00' }],
     ...{ state: 'ACTIVE', stateReason: null, dataQuality: [] },
-  } as AccessGrant;
+  };
 }
 
 function personOf(n: number): PersonSource {

@@ -51,6 +51,21 @@ describe('the digest of a topic', () => {
     );
   });
 
+  it('is the same whether records or their digests are added', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.option(fc.uint8Array()), fc.string(), (key, value, other) => {
+        const byDigest = createDigestSum();
+        const byRecord = createDigestSum();
+        byDigest.add(recordDigest(key, value));
+        byRecord.addRecord(key, value);
+        expect(byRecord.hex()).toBe(byDigest.hex());
+        byDigest.subtract(recordDigest(other, null));
+        byRecord.subtractRecord(other, null);
+        expect(byRecord.hex()).toBe(byDigest.hex());
+      }),
+    );
+  });
+
   it('tells an empty value from a tombstone, and where the key ends', () => {
     const hex = (k: string, v: Uint8Array | null) => recordDigest(k, v).toString('hex');
     expect(hex('a', new Uint8Array())).not.toBe(hex('a', null));

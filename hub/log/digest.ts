@@ -13,27 +13,38 @@ import { createHash, hash } from 'node:crypto';
 export const DIGEST_BYTES = 16;
 const TOMBSTONE_LENGTH = 0xffff_ffff;
 
-/** One-shot hashing is twice as fast for small inputs; it came with Node 20.12 and 21.7. */
-const sha256: (data: Uint8Array) => Buffer =
+/**
+ * One-shot hashing is twice as fast for small inputs (it came with Node 20.12 and 21.7), and a text of one
+ * character a byte costs half of what a Buffer does.
+ */
+const sha256: (data: Uint8Array) => string =
   typeof hash === 'function'
-    ? (data) => hash('sha256', data, 'buffer')
-    : (data) => createHash('sha256').update(data).digest();
+    ? (data) => hash('sha256', data, 'binary')
+    : (data) => createHash('sha256').update(data).digest('binary');
 
 /** 16 bytes; see the header of this file for the definition. */
 export function recordDigest(key: string, value: Uint8Array | null): Buffer {
+  return Buffer.from(hashOf(key, value), 'latin1').subarray(0, DIGEST_BYTES);
+}
+
+/** The SHA-256 whose first half is the record's digest, one character a byte. */
+function hashOf(key: string, value: Uint8Array | null): string {
   const keyLength = Buffer.byteLength(key);
   const input = Buffer.allocUnsafe(8 + keyLength + (value?.byteLength ?? 0));
   input.writeUInt32BE(keyLength, 0);
   input.write(key, 4);
   input.writeUInt32BE(value?.byteLength ?? TOMBSTONE_LENGTH, 4 + keyLength);
   if (value) input.set(value, 8 + keyLength);
-  return sha256(input).subarray(0, DIGEST_BYTES);
+  return sha256(input);
 }
 
 /** A sum of record digests modulo 2^128. */
 export interface DigestSum {
   add(digest: Uint8Array): void;
   subtract(digest: Uint8Array): void;
+  /** As `add(recordDigest(key, value))`, without making the digest an object. */
+  addRecord(key: string, value: Uint8Array | null): void;
+  subtractRecord(key: string, value: Uint8Array | null): void;
   /** 32 lower-case hex digits. */
   hex(): string;
 }
@@ -53,25 +64,33 @@ export function createDigestSum(from = '0'.repeat(32)): DigestSum {
       throw new RangeError(`a record digest has 16 bytes, got ${d.byteLength}`);
     return d;
   };
+  const limbOfText = (d: string, i: number): number =>
+    ((d.charCodeAt(i * 4) << 24) |
+      (d.charCodeAt(i * 4 + 1) << 16) |
+      (d.charCodeAt(i * 4 + 2) << 8) |
+      d.charCodeAt(i * 4 + 3)) >>>
+    0;
+  function add<T>(digest: T, limb: (digest: T, i: number) => number): void {
+    let carry = 0;
+    for (let i = 3; i >= 0; i -= 1) {
+      const sum = limbs[i]! + limb(digest, i) + carry;
+      limbs[i] = sum;
+      carry = sum > 0xffff_ffff ? 1 : 0;
+    }
+  }
+  function subtract<T>(digest: T, limb: (digest: T, i: number) => number): void {
+    let borrow = 0;
+    for (let i = 3; i >= 0; i -= 1) {
+      const difference = limbs[i]! - limb(digest, i) - borrow;
+      limbs[i] = difference;
+      borrow = difference < 0 ? 1 : 0;
+    }
+  }
   return {
-    add(digest) {
-      checked(digest);
-      let carry = 0;
-      for (let i = 3; i >= 0; i -= 1) {
-        const sum = limbs[i]! + limbOf(digest, i) + carry;
-        limbs[i] = sum;
-        carry = sum > 0xffff_ffff ? 1 : 0;
-      }
-    },
-    subtract(digest) {
-      checked(digest);
-      let borrow = 0;
-      for (let i = 3; i >= 0; i -= 1) {
-        const difference = limbs[i]! - limbOf(digest, i) - borrow;
-        limbs[i] = difference;
-        borrow = difference < 0 ? 1 : 0;
-      }
-    },
+    add: (digest) => add(checked(digest), limbOf),
+    subtract: (digest) => subtract(checked(digest), limbOf),
+    addRecord: (key, value) => add(hashOf(key, value), limbOfText),
+    subtractRecord: (key, value) => subtract(hashOf(key, value), limbOfText),
     hex: () => [...limbs].map((limb) => limb.toString(16).padStart(8, '0')).join(''),
   };
 }

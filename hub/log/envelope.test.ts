@@ -1,8 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Card } from '../../contracts/types.js';
 import { type CatalogueEntry, createCatalogue, loadCatalogue } from './catalogue.js';
 import { schemaFingerprint } from './compatibility.js';
-import { createCodecs, EnvelopeError, headersFor, schemaIdOf } from './envelope.js';
+import { createCodecs, createHeaders, EnvelopeError, headersFor, schemaIdOf } from './envelope.js';
 
 const catalogue = loadCatalogue();
 const codecs = createCodecs(catalogue);
@@ -126,6 +127,18 @@ describe('a value on the wire', () => {
 });
 
 describe('the headers', () => {
+  it('writes every time as ISO 8601 does, whatever came before it', () => {
+    const headersOf = createHeaders('/qau/core/cards', '0.1.0');
+    fc.assert(
+      fc.property(fc.date({ noInvalidDate: true }), fc.integer({ min: 0, max: 120_000 }), (date, later) => {
+        for (const time of [date.getTime(), Math.min(date.getTime() + later, 8.64e15), date.getTime()]) {
+          const facts = { topic: 'master.card', schemaId: 10, id: 'a', subject: 'b', observedAt: 0, time };
+          expect(headersOf(facts).ce_time).toBe(new Date(time).toISOString());
+        }
+      }),
+    );
+  });
+
   it('are CloudEvents in Kafka binary mode, with the wall clock beside them', () => {
     const headers = headersFor({
       topic: 'master.card',

@@ -1,5 +1,4 @@
 import type { Log, LogRecord, LogWriter } from '../log/log.js';
-import { recordDigest } from '../log/digest.js';
 import type { RecordCodec } from '../sync/rows.js';
 import { emptyBooks } from '../sync/books.js';
 import { digestOf, firstProgress, readPosition, writePosition, type Progress } from '../sync/position.js';
@@ -35,7 +34,7 @@ export async function openJournal(
       const digest = digestOf(progress.digests, topic);
       digest.records += 1;
       digest.keys += 1;
-      digest.sum.add(recordDigest(key, value));
+      digest.sum.addRecord(key, value);
     }
     const position = writePosition(id, progress, 'CHANGES', emptyBooks());
     const headers = codec.headers('hub.positions', id, `${id}@${progress.sequence}`, progress.asOf);

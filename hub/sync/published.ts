@@ -66,6 +66,10 @@ export class Published {
     else keys.set(key, value);
   }
 
+  isEmpty(topic: string): boolean {
+    return (this.#state.get(topic)?.size ?? 0) === 0;
+  }
+
   entries(topic: string): Iterable<[string, Uint8Array]> {
     return this.#state.get(topic) ?? [];
   }

@@ -11,7 +11,6 @@ import {
   type StateValue,
 } from '../../transforms/absence.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
-import { recordDigest } from '../log/digest.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
 import { ENDED, type CardLike, type CredentialIndex } from './credentials.js';
@@ -269,6 +268,7 @@ export class RowMapper {
 
   /** A later, sound form of the row ends its stay in quarantine. */
   #endQuarantine(row: SourceRow, page: PageFacts, batch: RowBatch): void {
+    if (this.deps.published.isEmpty('hub.quarantine')) return;
     const bytes = this.deps.published.value('hub.quarantine', this.#rowKey(row));
     if (bytes === undefined) return;
     const value = this.deps.codec.decode('hub.quarantine', bytes) as Quarantine;
@@ -286,14 +286,14 @@ export class RowMapper {
     enterRecord(batch.books, topic);
     const digest = digestOf(this.deps.digests, topic);
     digest.records += 1;
-    digest.sum.add(recordDigest(key, value));
+    digest.sum.addRecord(key, value);
     if (this.deps.eventTopics.has(topic)) {
       digest.keys += 1;
       return;
     }
     const before = this.deps.published.value(topic, key);
     if (before === undefined) digest.keys += 1;
-    else digest.sum.subtract(recordDigest(key, before));
+    else digest.sum.subtractRecord(key, before);
     this.deps.published.put(topic, key, value);
   }
 
