@@ -67,5 +67,5 @@ export async function findPartition(config: Config, name: string): Promise<strin
 export function toldOwner(outcome: 'given' | 'waiting'): string {
   return outcome === 'given'
     ? 'The hub has the command. 命令已交给 hub。'
-    : 'No hub runs here: it is carried out at the next `cardhub run`. hub 未运行，将在下次启动时执行。';
+    : 'No hub runs here: it is carried out at the next run or sync. hub 未运行，将在下次运行或同步时执行。';
 }

@@ -42,7 +42,14 @@ async function sync({ frame, out, options, config }: Call<{ once?: boolean }>): 
   const stop = new AbortController();
   try {
     hub.follow(stop.signal);
-    const report = await syncOnce({ ...hub, owns: () => true, random: frame.random, signal: frame.signal });
+    const { waitingCommands } = await import('../run/waiting-commands.js');
+    const report = await syncOnce({
+      ...hub,
+      commands: await waitingCommands(hub),
+      owns: () => true,
+      random: frame.random,
+      signal: frame.signal,
+    });
     progress.end();
     out.document(report);
     show(out, report);

@@ -1,6 +1,7 @@
 import { isBalanced, addBooks, emptyBooks, type BookLines } from '../sync/books.js';
 import type { Directory } from '../sync/directory.js';
-import { runStream } from '../sync/runner.js';
+import { runStream, type CommandQueue } from '../sync/runner.js';
+import type { StreamCommand } from '../sync/stream.js';
 import type { PlannedStream } from './sources.js';
 
 /** What one stream did in a `sync --once`, in source rows. */
@@ -20,6 +21,8 @@ export interface OnceOptions {
   readonly streams: readonly PlannedStream[];
   readonly directory: Pick<Directory, 'reached'>;
   readonly owns: (id: string) => boolean;
+  /** Operators' commands that wait on the log, by source partition; each is executed once at most. */
+  readonly commands?: ReadonlyMap<string, readonly StreamCommand[]>;
   readonly random: () => number;
   readonly signal: AbortSignal;
 }
@@ -82,6 +85,7 @@ async function runOnce(
     mode: 'once',
     random: options.random,
     ready,
+    commands: waiting(options.commands?.get(deps.id) ?? []),
   });
   options.signal.throwIfAborted();
   const held = run?.progress.held?.count ?? 0;
@@ -89,5 +93,18 @@ async function runOnce(
     id: deps.id,
     sequence: run?.progress.sequence ?? 0,
     report: { source: deps.source, stream: deps.stream.spec.name, ...books, held },
+  };
+}
+
+/** A queue that gives what it holds once; nothing arrives later. */
+function waiting(commands: readonly StreamCommand[]): CommandQueue {
+  let left = commands;
+  return {
+    take() {
+      const taken = left;
+      left = [];
+      return taken;
+    },
+    onArrival: () => undefined,
   };
 }

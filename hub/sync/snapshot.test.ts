@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeAbsence, keysetTracker, seenTracker } from './snapshot.js';
+import { judgeAbsence, spendAllowances, keysetTracker, seenTracker } from './snapshot.js';
 
 const LIMIT = { count: 200, percent: 5 };
 const ids = fc.uniqueArray(fc.stringMatching(/^[0-9]{1,6}$/), { maxLength: 60 });
@@ -76,5 +76,14 @@ describe('deletion by absence', () => {
     const announced = [{ commandId: 'c', count: 400, until: 100 }];
     expect(judgeAbsence(many, 1_000, LIMIT, announced, 99).kind).toBe('close');
     expect(judgeAbsence(many, 1_000, LIMIT, announced, 100).kind).toBe('hold');
+  });
+
+  it('uses an announcement up: what has gone cannot go again', () => {
+    const announced = [
+      { commandId: 'a', count: 5, until: 100 },
+      { commandId: 'b', count: 8_000, until: 100 },
+    ];
+    expect(spendAllowances(announced, 7_000, 0)).toEqual([{ commandId: 'b', count: 1_005, until: 100 }]);
+    expect(spendAllowances(announced, 0, 100)).toEqual([]);
   });
 });

@@ -50,6 +50,17 @@ export function judgeAbsence(
   return { kind: 'hold', count: absent.length };
 }
 
+/** What is left of the allowances after so many absences took effect: a word for 8,000 is not one for 16,000. */
+export function spendAllowances(allowances: readonly Allowance[], closed: number, now: number): Allowance[] {
+  let left = closed;
+  return allowances.flatMap((allowance) => {
+    const used = Math.min(allowance.count, left);
+    left -= used;
+    const count = allowance.count - used;
+    return count > 0 && allowance.until > now ? [{ ...allowance, count }] : [];
+  });
+}
+
 /** Which ids of a listing were seen, and which that were open before are missing. */
 export interface ListingTracker {
   /** A page's ids, in listing order. */

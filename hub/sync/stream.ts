@@ -13,7 +13,7 @@ import type { EventFacts, Published } from './published.js';
 import type { RowMapper } from './rows.js';
 import { type RecordCodec, type RowBatch, type SealedRaw } from './rows.js';
 import { nextStep, type StreamTiming } from './schedule.js';
-import type { AbsenceLimit } from './snapshot.js';
+import { spendAllowances, type AbsenceLimit } from './snapshot.js';
 
 /**
  * One source partition from its upstream to the log. The only writer of its keys:
@@ -271,7 +271,7 @@ export class StreamRun {
         deps.closeAbsent(topic, value, page.asOf);
       const ends = closeRows(this.#absenceDeps(), verdict.ids, close);
       await this.#close(ends, batch);
-      progress.allowances = progress.allowances.filter((allowance) => allowance.until > deps.now());
+      progress.allowances = spendAllowances(progress.allowances, verdict.ids.length, deps.now());
     } else if (verdict.kind === 'hold') {
       progress.held = { snapshotNumber: progress.snapshotNumber, count: verdict.count, since: page.asOf };
       deps.note({ kind: 'held', id: deps.id, count: verdict.count, number: progress.snapshotNumber });
