@@ -11,11 +11,11 @@ import { machine, type BenchLine, type Benchmark, type BenchResult } from './mea
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'pipeline-kafka': async () => (await import('./pipeline.js')).pipelineKafka,
   'pipeline-embedded': async () => (await import('./pipeline.js')).pipelineEmbedded,
-  //  gateway: async () => (await import('./gateway.js')).gateway,
+  gateway: async () => (await import('./gateway.js')).gateway,
   decide: async () => (await import('./decide.js')).decideAlone,
   evaluation: async () => (await import('./evaluation.js')).evaluation,
   'start-up': async () => (await import('./start-up.js')).startUp,
-  //  'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
+  'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
 };
 
 const { values } = parseArgs({

@@ -2,6 +2,7 @@
  * One of the three servers that `evaluation` compares: the hub's facade with its decision log, an empty Hono
  * handler that parses the same body, and the same on bare `node:http`. Each message is answered with the CPU time so far.
  */
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -61,7 +62,7 @@ const starts: Record<ServerArgument['kind'], () => Promise<{ port: number; facts
 async function hub(): Promise<{ port: number; facts: () => object }> {
   const dir = join(CACHE, `decisions-${process.pid}`);
   await rm(dir, { recursive: true, force: true });
-  process.on('exit', () => void import('node:fs').then(({ rmSync }) => rmSync(dir, { recursive: true })));
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
   const sinkLog = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now });
   const codec = recordCodec(openCodecs(), '/bench/hub', Date.now);
   const journal = await openJournal(sinkLog, codec, 'bench/hub/r1/0', Date.now);
