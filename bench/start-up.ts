@@ -27,6 +27,11 @@ export async function startUp(options: BenchOptions): Promise<BenchResult> {
         below(GOAL_S, 's'),
       ),
       line(
+        'CPU time until ready',
+        's',
+        of((a) => a.cpuMs / 1_000),
+      ),
+      line(
         'resident memory when ready',
         'MiB',
         of((a) => a.rssMiB),

@@ -14,6 +14,8 @@ export interface StartUpArgument {
 
 export interface StartUpAnswer {
   readonly readyMs: number;
+  /** Of all threads of the process until then. */
+  readonly cpuMs: number;
   readonly cards: number;
   readonly rssMiB: number;
   /** Of it what is the process's own, without the pages of the log's file. */
@@ -29,6 +31,8 @@ const { log, view, follower } = await openView(argument.dir);
 await follower.whenReady;
 /** Counted from the start of the process. */
 const readyMs = performance.now();
+const cpu = process.cpuUsage();
+const cpuMs = (cpu.user + cpu.system) / 1_000;
 const peakMiB = process.resourceUsage().maxRSS / 1_024;
 globalThis.gc?.();
 const memory = process.memoryUsage();
@@ -62,7 +66,7 @@ if (argument.decisions > 0) {
   }
 }
 const answer: StartUpAnswer = {
-  ...{ readyMs, cards: view.cards.size, byCard, byCredential, peakMiB },
+  ...{ readyMs, cpuMs, cards: view.cards.size, byCard, byCredential, peakMiB },
   rssMiB: memory.rss / 2 ** 20,
   anonMiB: anonMiB(),
   allowed: argument.decisions === 0 ? 0 : allowed / argument.decisions,

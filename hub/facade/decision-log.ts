@@ -18,6 +18,8 @@ const FLUSH_MS = 100;
 /** Records of one append; far below the log's limit for a batch. */
 const APPEND_MAX = 5_000;
 const CLOSE_WAIT_MS = 5_000;
+/** Pseudonyms that are remembered: the same people pass all day, and an HMAC costs more than a decision's encoding. */
+const PSEUDONYMS_MAX = 50_000;
 
 /** Where decisions go: the log's writer, a test. Rejects when nothing was written. */
 export interface DecisionSink {
@@ -56,6 +58,7 @@ export class DecisionLog {
   private readonly timer: NodeJS.Timeout;
   private readonly uuid = createUuid7();
   private readonly bufferMax: number;
+  private readonly pseudonyms = new Map<string, string>();
   /** Decisions that were given but not logged, since the start. */
   droppedCount = 0;
   failedAppends = 0;
@@ -149,7 +152,7 @@ export class DecisionLog {
       dataAgeMs: decision.dataAgeMs ?? null,
       facts: decision.facts.map((fact): DecisionFact => ({
         kind: fact.kind,
-        key: fact.kind === 'person' ? this.options.pseudonym(fact.key) : fact.key,
+        key: fact.kind === 'person' ? this.pseudonymOf(fact.key) : fact.key,
         version: fact.version,
         source: fact.source,
         ageMs: fact.ageMs ?? null,
@@ -161,6 +164,16 @@ export class DecisionLog {
   /** The card key where a card was found; else a pseudonym of whatever was sent. */
   private subjectRef(subject: Subject, decision: Decision): string {
     return decision.cardKey ?? this.options.pseudonym(`${subject.type}:${subject.id}`);
+  }
+
+  /** Of a person's key. Numbers that no card has are not remembered: there is no end of them. */
+  private pseudonymOf(personKey: string): string {
+    let pseudonym = this.pseudonyms.get(personKey);
+    if (pseudonym === undefined) {
+      if (this.pseudonyms.size >= PSEUDONYMS_MAX) this.pseudonyms.clear();
+      this.pseudonyms.set(personKey, (pseudonym = this.options.pseudonym(personKey)));
+    }
+    return pseudonym;
   }
 
   private gapRecord({ since, count }: { since: number; count: number }): DecisionRecord {

@@ -14,11 +14,14 @@ const LOAD_MAX = 0.6;
 export class TextTable {
   private bytes = Buffer.alloc(16 * FIRST_CAPACITY);
   private starts = new Uint32Array(FIRST_CAPACITY + 1);
-  private hashes = new Uint32Array(FIRST_CAPACITY);
-  private slots = new Int32Array(2 * FIRST_CAPACITY); // id + 1; 0 = free
+  /** Pairs of id + 1 (0: free) and hash: with a million texts every array that is touched is a cache miss. */
+  private slots = new Int32Array(4 * FIRST_CAPACITY);
   private count = 0;
   private scratch = Buffer.alloc(1_024);
   private length = 0; // of the text in scratch
+  /** What was read last is often looked up next: a card's key gives its facts, and these its rights. */
+  private lastText: string | undefined;
+  private lastId = -1;
 
   get size(): number {
     return this.count;
@@ -26,6 +29,7 @@ export class TextTable {
 
   /** The id of the text, or -1. */
   find(text: string): number {
+    if (text === this.lastText) return this.lastId;
     return (this.slots[this.slotOf(this.load(text))] ?? 0) - 1;
   }
 
@@ -43,16 +47,22 @@ export class TextTable {
       this.bytes.copy(larger, 0, 0, start);
       this.bytes = larger;
     }
-    this.scratch.copy(this.bytes, start, 0, this.length);
+    // Short texts: a loop is faster than a call into the runtime.
+    for (let i = 0; i < this.length; i++) this.bytes[start + i] = this.scratch[i] ?? 0;
     this.starts[id + 1] = end;
-    this.hashes[id] = hash;
     this.slots[slot] = id + 1;
+    this.slots[slot + 1] = hash;
     this.grow();
     return id;
   }
 
   text(id: number): string {
-    return this.bytes.toString('utf8', this.starts[id] ?? 0, this.starts[id + 1] ?? 0);
+    if (id === this.lastId && this.lastText !== undefined) return this.lastText;
+    const text = this.bytes.toString('utf8', this.starts[id] ?? 0, this.starts[id + 1] ?? 0);
+    if (id < 0 || id >= this.count) return text;
+    this.lastText = text;
+    this.lastId = id;
+    return text;
   }
 
   /** Puts the UTF-8 bytes of the text into scratch and returns their FNV-1a hash. */
@@ -77,13 +87,13 @@ export class TextTable {
     return finish(hash);
   }
 
-  /** Slot of the text in scratch, or of the free place where it would go. */
+  /** Index in `slots` of the text in scratch, or of the free place where it would go. */
   private slotOf(hash: number): number {
-    const { slots, hashes } = this;
+    const { slots } = this;
     const mask = slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = (2 * hash) & mask; ; slot = (slot + 2) & mask) {
       const id = (slots[slot] ?? 0) - 1;
-      if (id < 0 || (hashes[id] === hash && this.equals(id))) return slot;
+      if (id < 0 || (slots[slot + 1] === hash && this.equals(id))) return slot;
     }
   }
 
@@ -97,20 +107,23 @@ export class TextTable {
 
   private grow(): void {
     const { count } = this;
-    if (count === this.hashes.length) {
-      const { starts, hashes } = this;
+    if (count === this.starts.length - 1) {
+      const { starts } = this;
       this.starts = new Uint32Array(2 * count + 1);
       this.starts.set(starts);
-      this.hashes = new Uint32Array(2 * count);
-      this.hashes.set(hashes);
     }
-    if (count > LOAD_MAX * this.slots.length) {
-      const slots = new Int32Array(2 * this.slots.length);
+    if (2 * count > LOAD_MAX * this.slots.length) {
+      const before = this.slots;
+      const slots = new Int32Array(2 * before.length);
       const mask = slots.length - 1;
-      for (let id = 0; id < count; id++) {
-        let slot = (this.hashes[id] ?? 0) & mask;
-        while (slots[slot] !== 0) slot = (slot + 1) & mask;
-        slots[slot] = id + 1;
+      for (let from = 0; from < before.length; from += 2) {
+        const id = before[from] ?? 0;
+        if (id === 0) continue;
+        const hash = before[from + 1] ?? 0;
+        let slot = (2 * hash) & mask;
+        while (slots[slot] !== 0) slot = (slot + 2) & mask;
+        slots[slot] = id;
+        slots[slot + 1] = hash;
       }
       this.slots = slots;
     }
@@ -120,5 +133,5 @@ export class TextTable {
 /** FNV alone leaves keys that differ in the last digit close together. */
 function finish(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  return (mixed ^ (mixed >>> 15)) >>> 0;
+  return mixed ^ (mixed >>> 15);
 }
