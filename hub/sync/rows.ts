@@ -89,6 +89,13 @@ export class RowMapper {
     this.#pushQuarantine({ ...row, state: 'DISCARDED' }, `${row.at}#d`, batch);
   }
 
+  /** Its retention has ended: first the record that says so, then the tombstone (rule 6). */
+  expire(row: Quarantine, batch: RowBatch): void {
+    if (row.state === 'OPEN') this.discard(row, batch);
+    const id = `${this.#prefix()}${row.at}#x`;
+    this.#push(batch, 'hub.quarantine', row.rowKey, null, id, row.asOf);
+  }
+
   #outcome(row: SourceRow, page: PageFacts, batch: RowBatch, marks: Set<Mark>): RowOutcome {
     const refused = this.#refuse(row);
     if (refused !== null) return this.#quarantine(row, page, refused, batch);
@@ -281,19 +288,26 @@ export class RowMapper {
     this.#push(batch, 'hub.quarantine', value.rowKey, bytes, `${this.#prefix()}${id}`, value.asOf);
   }
 
-  #push(batch: RowBatch, topic: string, key: string, value: Uint8Array, id: string, time: number): void {
+  #push(
+    batch: RowBatch,
+    topic: string,
+    key: string,
+    value: Uint8Array | null,
+    id: string,
+    time: number,
+  ): void {
     batch.records.push({ topic, key, value, headers: this.deps.codec.headers(topic, key, id, time) });
     enterRecord(batch.books, topic);
     const digest = digestOf(this.deps.digests, topic);
     digest.records += 1;
-    digest.sum.addRecord(key, value);
+    if (value !== null) digest.sum.addRecord(key, value);
     if (this.deps.eventTopics.has(topic)) {
       digest.keys += 1;
       return;
     }
     const before = this.deps.published.value(topic, key);
-    if (before === undefined) digest.keys += 1;
-    else digest.sum.subtractRecord(key, before);
+    if (before !== undefined) digest.sum.subtractRecord(key, before);
+    digest.keys += (value === null ? 0 : 1) - (before === undefined ? 0 : 1);
     this.deps.published.put(topic, key, value);
   }
 

@@ -321,6 +321,19 @@ describe('one stream from its upstream to the log', () => {
     expect((await contentOf(log, 'hub.quarantine', 'state')).count).toBe(1);
   });
 
+  it('keeps a refused row no longer than its contract says, and the books still balance', async () => {
+    upstream.put({ id: 'c1', bad: true });
+    await once();
+    expect((await contentOf(log, 'hub.quarantine', 'state')).count).toBe(1);
+    now = 1_000_000 + 32 * 86_400_000;
+    upstream.rows.delete('c1');
+    const run = await finish(await StreamRun.open(deps(), { wantListing: true }));
+    await run.step(signal);
+    await run.close();
+    expect((await contentOf(log, 'hub.quarantine', 'state')).count).toBe(0);
+    await once();
+  });
+
   it('takes a new listing when the feed has forgotten its cursor', async () => {
     upstream.put({ id: 'c1' });
     await once();

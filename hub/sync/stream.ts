@@ -7,6 +7,7 @@ import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
 import { addBooks, emptyBooks, type BookLines } from './books.js';
+import { expiredRows } from './expiry.js';
 import { rebuildMemory, type StreamMemory } from './memory.js';
 import { firstProgress, readPosition, writePosition, type Progress } from './position.js';
 import type { EventFacts, Published } from './published.js';
@@ -65,6 +66,8 @@ export type StreamNote =
 /** Absent rows ended in one append. */
 const CLOSE_CHUNK = 5_000;
 
+const EXPIRE_EVERY_MS = 3_600_000;
+
 /** Work that an operator's command asks of the owner, done between two steps. */
 export type StreamCommand = (run: StreamRun) => Promise<void>;
 
@@ -77,6 +80,7 @@ export class StreamRun {
   #feedMore = true;
   #feedPolledAt: number | null = null;
   #listingRows = 0;
+  #expireAt = 0;
   #append: Promise<unknown> = Promise.resolve();
   #failure: Error | null = null;
   /** When a listing last came to an end here, and its name: only what this process has read is not read again. */
@@ -131,6 +135,7 @@ export class StreamRun {
       now,
     );
     if (next.kind === 'wait') {
+      await this.#expireQuarantine(now);
       await this.settle();
       return Math.max(1, next.until - now);
     }
@@ -181,6 +186,15 @@ export class StreamRun {
     const batch: RowBatch = { records: [], books: emptyBooks() };
     for (const row of rows) this.#mapper.discard(row, batch);
     return batch;
+  }
+
+  /** Refused rows are kept no longer than their contract says; looked at once an hour, when there is time. */
+  async #expireQuarantine(now: number): Promise<void> {
+    if (now < this.#expireAt) return;
+    this.#expireAt = now + EXPIRE_EVERY_MS;
+    const batch: RowBatch = { records: [], books: emptyBooks() };
+    for (const row of expiredRows(this.published, this.deps.codec, now)) this.#mapper.expire(row, batch);
+    if (batch.records.length > 0) await this.#hand(batch, 'CHANGES');
   }
 
   async #feedStep(signal: AbortSignal): Promise<void> {
