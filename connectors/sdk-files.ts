@@ -242,7 +242,9 @@ function countDamage(record: RawRecord, width: number): SourceRow['damage'] {
 }
 
 async function readHeader(file: DropFile, profile: FileProfile): Promise<{ header: Header; start: Place }> {
-  const fail = (text: string): ConnectorError => new ConnectorError('FILE', `${file.name}: ${text}`, 'later');
+  /** What only a person can mend is `never`; a file that is still being written may be whole `later`. */
+  const fail = (text: string, retry: 'later' | 'never' = 'never'): ConnectorError =>
+    new ConnectorError('FILE', `${file.name}: ${text}`, retry);
   const handle = await open(file.path);
   try {
     const sample = Buffer.alloc(65_536);
@@ -251,8 +253,9 @@ async function readHeader(file: DropFile, profile: FileProfile): Promise<{ heade
     if (doubt !== null) throw fail(doubt);
     const piece = await readPiece(handle, { offset: 0, line: 1 }, 1, profile);
     const first = piece.records[0];
-    if (first === undefined) throw fail('empty; expected a header line and rows');
-    if (first.damage !== undefined) throw fail(`the first line cannot be read: ${first.damage.detail}`);
+    if (first === undefined) throw fail('empty; expected a header line and rows', 'later');
+    if (first.damage !== undefined)
+      throw fail(`the first line cannot be read: ${first.damage.detail}`, 'later');
     const names = first.fields.map((name) => name.replace(/^\uFEFF/, '').trim());
     if (profile.header) return { header: headerOf(names, fail), start: piece.next };
     const numbered = names.map((_, i) => String(i + 1));
@@ -267,10 +270,7 @@ function headerOf(columns: readonly string[], fail: (text: string) => ConnectorE
     columns,
     column(name, key) {
       const at = columns.indexOf(name);
-      const found = columns
-        .slice(0, 100)
-        .map((column) => JSON.stringify(column))
-        .join(', ');
+      const found = shownColumns(columns);
       if (at === -1)
         throw fail(
           `no column "${name}" (option ${key}); columns found: ${found}. Correct ${key} or the export.`,
@@ -280,6 +280,17 @@ function headerOf(columns: readonly string[], fail: (text: string) => ConnectorE
       return at;
     },
   };
+}
+
+/** The names, unless the first line looks like a row of data: then nothing of it is shown. */
+function shownColumns(columns: readonly string[]): string {
+  if (columns.some((column) => /\d{5}/.test(column))) {
+    return `${columns.length}, which look like a row and not like names (see option header)`;
+  }
+  return columns
+    .slice(0, 100)
+    .map((column) => JSON.stringify(column))
+    .join(', ');
 }
 
 function bomLength(bytes: Uint8Array): number {

@@ -62,7 +62,7 @@ describe('a call to an upstream', () => {
       },
       { bodyBytes: 2 << 20 },
     );
-    expect(await refused()).toMatchObject({ code: 'TOO_LARGE', retry: 'later' });
+    expect(await refused()).toMatchObject({ code: 'TOO_LARGE', retry: 'never' });
     expect(sent).toBeLessThan(50);
   });
 

@@ -236,7 +236,7 @@ async function boundedBody(answer: Dispatcher.ResponseData, limit: number, what:
     new ConnectorError(
       'TOO_LARGE',
       `${what}: the answer is larger than ${limit} bytes; ask for smaller pages or raise http.bodyBytes`,
-      'later',
+      'never',
     );
   const announced = Number(answer.headers['content-length'] ?? 0);
   const chunks: Buffer[] = [];

@@ -35,14 +35,14 @@ export function scanJson(bytes: Uint8Array, limits: JsonLimits = JSON_LIMITS): v
       depth += 1;
       values += 1;
       if (depth > limits.depth) {
-        throw new ConnectorError('TOO_LARGE', `JSON nests deeper than ${limits.depth}`, 'later');
+        throw new ConnectorError('TOO_LARGE', `JSON nests deeper than ${limits.depth}`, 'never');
       }
     } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) {
       depth -= 1;
     }
   }
   if (values > limits.values) {
-    throw new ConnectorError('TOO_LARGE', `JSON holds more than ${limits.values} values`, 'later');
+    throw new ConnectorError('TOO_LARGE', `JSON holds more than ${limits.values} values`, 'never');
   }
 }
 
@@ -77,9 +77,12 @@ export function parseJson(bytes: Uint8Array, what: string, limits: JsonLimits = 
   }
 }
 
-/** The beginning of a text for an error message: never long enough to carry a row. */
+/** The beginning of a text for an error message: never long enough to carry a row, and no number of a person or card. */
 export function excerpt(text: string): string {
-  const start = [...text.slice(0, 80)].slice(0, 24).join('');
+  const start = [...text.slice(0, 80)]
+    .slice(0, 24)
+    .join('')
+    .replaceAll(/\d{5,}.*/gsu, '…');
   return text === '' ? 'empty' : `begins ${JSON.stringify(start)}`;
 }
 

@@ -147,11 +147,15 @@ function sessionOwner(post: Post, appKey: string, context: ConnectorContext) {
   let session: Session | null = null;
   let login: Promise<Session> | null = null;
   let logins: number[] = [];
+  /** Why the last login was refused; null after one that was not. */
+  let refusal: ConnectorError | null = null;
 
   const logIn = async (signal: AbortSignal): Promise<Session> => {
     const now = context.now();
     logins = logins.filter((at) => now - at < LOGINS_WITHIN_MS && at <= now);
     if (logins.length >= LOGINS_MAX) {
+      // No token was killed where none was given: the clock or the keys are wrong, and that is what to say.
+      if (refusal !== null) throw refusal;
       throw new ConnectorError(
         'AUTH',
         `the token was killed ${logins.length} times within ${LOGINS_WITHIN_MS / 1000} s: another client logs in with app_key ${appKey}; give each its own`,
@@ -161,7 +165,15 @@ function sessionOwner(post: Post, appKey: string, context: ConnectorContext) {
     }
     logins.push(now);
     context.note({ kind: 'token', detail: `log in (${logins.length} within ${LOGINS_WITHIN_MS / 1000} s)` });
-    return post(AUTHORIZE, NO_TOKEN, { app_key: appKey }, (payload) => sessionOf(payload, now), signal);
+    try {
+      const open = (payload: Payload): Session => sessionOf(payload, now);
+      const opened = await post(AUTHORIZE, NO_TOKEN, { app_key: appKey }, open, signal);
+      refusal = null;
+      return opened;
+    } catch (error) {
+      if (error instanceof ConnectorError) refusal = error;
+      throw error;
+    }
   };
   return {
     async active(signal: AbortSignal): Promise<Session> {
