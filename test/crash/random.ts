@@ -1,0 +1,16 @@
+/** Seeded random numbers in [0, 1): the same seed gives the same kills (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** A whole number from `from` to `until` − 1. */
+export function between(random: () => number, from: number, until: number): number {
+  return from + Math.floor(random() * (until - from));
+}
