@@ -155,9 +155,9 @@ export interface OpenView {
   readonly follower: Follower;
 }
 
-/** Opens the log as a reader and begins to follow it. */
-export async function openView(dir: string): Promise<OpenView> {
-  const log = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now, readOnly: true });
+/** Opens the log and begins to follow it: as a reader beside the hub, or as the hub itself. */
+export async function openView(dir: string, readOnly = true): Promise<OpenView> {
+  const log = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now, readOnly });
   const codecs = openCodecs();
   const { profiles } = readerProfiles();
   const view = createHubView({ tenant: 'bench', profiles, schemes: ALIASES, now: Date.now });

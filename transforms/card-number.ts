@@ -209,6 +209,11 @@ function withoutSeparators(text: string, separator: string, profile: ReaderProfi
   return out;
 }
 
+function hasAny(text: string, characters: string): boolean {
+  for (let i = 0; i < characters.length; i++) if (text.includes(characters.charAt(i))) return true;
+  return false;
+}
+
 /** The digits without blanks at the ends and without separators inside; undefined: some other character. */
 function digitsOf(text: string, compiled: CompiledProfile): string | undefined {
   const { base, separator = '' } = compiled.profile;
@@ -218,7 +223,7 @@ function digitsOf(text: string, compiled: CompiledProfile): string | undefined {
   while (to > from && text.charCodeAt(to - 1) <= 0x20) to--;
   if (to - from > LONGEST) return undefined;
   let out = from === 0 && to === text.length ? text : text.slice(from, to);
-  if (separator !== '') out = withoutSeparators(out, separator, compiled.profile);
+  if (separator !== '' && hasAny(out, separator)) out = withoutSeparators(out, separator, compiled.profile);
   for (let i = 0; i < out.length; i++) if (!isDigitOf(out.charCodeAt(i), base)) return undefined;
   return out;
 }

@@ -20,16 +20,32 @@ export function isResidentIdNumber(text: string): boolean {
     sum += digit * (WEIGHTS[i] ?? 0);
   }
   if (CHECK[sum % 11] !== text.charAt(17).toUpperCase()) return false;
-  const [year, month, day] = [text.slice(6, 10), text.slice(10, 12), text.slice(12, 14)].map(Number);
-  return (
-    isCivilDate(year ?? 0, month ?? 0, day ?? 0) &&
-    daysFromCivil(year ?? 0, month ?? 0, day ?? 0) >= EARLIEST_BIRTH
-  );
+  const year = numberAt(text, 6, 4);
+  const month = numberAt(text, 10, 2);
+  const day = numberAt(text, 12, 2);
+  return isCivilDate(year, month, day) && daysFromCivil(year, month, day) >= EARLIEST_BIRTH;
+}
+
+/** The number that so many digits stand for; they are known to be digits. */
+function numberAt(text: string, from: number, count: number): number {
+  let value = 0;
+  for (let i = from; i < from + count; i++) value = value * 10 + text.charCodeAt(i) - 0x30;
+  return value;
 }
 
 /** Canonical form of an id-document number before it is made a pseudonym: one person, one pseudonym. */
 export function canonicalIdDocument(text: string): string {
-  return foldWidth(text).replace(/[\s-]/gu, '').toUpperCase();
+  const folded = foldWidth(text);
+  return isCanonical(folded) ? folded : folded.replace(/[\s-]/gu, '').toUpperCase();
+}
+
+/** Digits and capital letters only, as nearly all are. */
+function isCanonical(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (!((code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a))) return false;
+  }
+  return true;
 }
 
 /** Masked `3702**********1234`; shorter than 10 characters: all hidden. */

@@ -53,10 +53,13 @@ function digits(scanner: Scanner, min: number, max: number): number {
 }
 
 function skip(scanner: Scanner, characters: string): boolean {
-  const character = scanner.text[scanner.at];
-  if (character === undefined || !characters.includes(character)) return false;
-  scanner.at++;
-  return true;
+  const code = scanner.text.charCodeAt(scanner.at);
+  for (let i = 0; i < characters.length; i++) {
+    if (characters.charCodeAt(i) !== code) continue;
+    scanner.at++;
+    return true;
+  }
+  return false;
 }
 
 /** `yyyyMMdd`, `yyyy-M-d` or `yyyy/M/d` at the scanner as days since 1970-01-01; NaN when there is none. */

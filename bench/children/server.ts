@@ -3,16 +3,14 @@
  * handler that parses the same body, and the same on bare `node:http`. Each message is answered with the CPU time so far.
  */
 import { rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Hono } from 'hono';
-import { TOPICS } from '../../contracts/types.js';
 import { createFacade } from '../../hub/facade/app.js';
 import { DecisionLog } from '../../hub/facade/decision-log.js';
 import { startFacade } from '../../hub/facade/server.js';
-import { openEmbeddedLog } from '../../hub/log/embedded/index.js';
 import { createPseudonym } from '../../hub/operate/secrets.js';
 import { openCodecs, recordCodec } from '../../hub/run/codec.js';
 import { openJournal } from '../../hub/run/journal.js';
@@ -63,10 +61,11 @@ async function hub(): Promise<{ port: number; facts: () => object }> {
   const dir = join(CACHE, `decisions-${process.pid}`);
   await rm(dir, { recursive: true, force: true });
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
-  const sinkLog = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now });
+  // As in production, decisions go to the log that the view follows: so on a copy of it.
+  await cp(argument.dir, dir, { recursive: true });
+  const { log, view, follower } = await openView(dir, false);
   const codec = recordCodec(openCodecs(), '/bench/hub', Date.now);
-  const journal = await openJournal(sinkLog, codec, 'bench/hub/r1/0', Date.now);
-  const { view, follower } = await openView(argument.dir);
+  const journal = await openJournal(log, codec, 'bench/hub/r1/0', Date.now);
   await follower.whenReady;
   const decisions = new DecisionLog({
     replica: 'r1',
