@@ -6,6 +6,7 @@
  *   layout.ts     keys and small records             reader.ts     reading and following
  *   batch.ts      the bytes of a batch               compact.ts    compaction and retention
  *   lock.ts       one process writes                 verify.ts     a damaged store is refused
+ *   last-commit.ts  a lost commit is noticed         verify-apart.ts  … without ending the hub
  */
 import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -28,9 +29,11 @@ import { EMPTY_PARTITION, asDamaged } from './layout.js';
 import { lockStore } from './lock.js';
 import { pollingNews, readTopic } from './reader.js';
 import type { News } from './reader.js';
-import { definitionsOf, loadCatalogue, openStore } from './store.js';
+import { openLastCommit, type LastCommit } from './last-commit.js';
+import { definitionsOf, isNew, loadCatalogue, openStore } from './store.js';
 import type { Store } from './store.js';
 import { VERIFY_BYTES_MAX, verifyStore } from './verify.js';
+import { verifyApart } from './verify-apart.js';
 import { openWriter } from './writer.js';
 
 export interface EmbeddedLogOptions {
@@ -58,19 +61,28 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   if (!readOnly) mkdirSync(dir, { recursive: true });
   const lock = readOnly ? undefined : lockStore(dir, now);
   let store: Store | undefined;
+  let last: LastCommit | undefined;
   try {
-    store = await openStore(dir, readOnly, now);
+    const fullBytesMax = options.verifyBytesMax ?? VERIFY_BYTES_MAX;
     // A reader beside a running hub would see states and batches of different commits.
-    if (!readOnly) await verifyStore(store, options.verifyBytesMax ?? VERIFY_BYTES_MAX);
+    const isVerified = readOnly || isNew(dir) || (await verifyApart(dir, fullBytesMax));
+    store = await openStore(dir, readOnly, now);
+    if (!isVerified) await verifyStore(store, fullBytesMax);
+    last = readOnly ? undefined : openLastCommit(store);
     const committer = makeCommitter(store, {
       storeBytesMax: options.mapSizeBytes ?? Infinity,
       diskReserveBytes: options.diskReserveBytes ?? DISK_RESERVE_BYTES,
     });
-    const log = makeLog(store, committer, now, () => lock?.release());
+    if (last !== undefined) committer.onCommit(() => last?.note());
+    const log = makeLog(store, committer, now, () => {
+      last?.close();
+      lock?.release();
+    });
     if (options.topics) await log.applyTopics(options.topics);
     return log;
   } catch (error) {
     await store?.db.close();
+    last?.close();
     lock?.release();
     throw asDamaged(dir, error);
   }

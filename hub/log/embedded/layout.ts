@@ -106,7 +106,7 @@ export function unseal<T>(sealed: Buffer, what: string): T {
 /** Says what to do, since nothing can be mended in place: what the store holds came from upstream or a backup. */
 export function damaged(what: string, cause?: unknown): LogError {
   const advice =
-    'The store is refused. Keep the folder for examination, restore a backup (`cardhub restore`) or begin a new store and resync from upstream.';
+    'The store is refused. Keep the folder for examination; put a backup of the whole folder in its place, or begin with an empty folder and read all again from upstream (`cardhub sync --once`).';
   return new LogError('DAMAGED', `${what}. ${advice}`, 'never', { cause });
 }
 

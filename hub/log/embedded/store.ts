@@ -39,6 +39,11 @@ export interface StoredTopic {
 
 const FILE = 'log.mdb';
 
+/** There is no store yet in this folder. */
+export function isNew(dir: string): boolean {
+  return bytesOf(join(dir, FILE)) === 0;
+}
+
 /** Opens or makes the file. Throws `DAMAGED`, `VERSION`, `UNAVAILABLE` (read-only and nothing there yet). */
 export async function openStore(dir: string, readOnly: boolean, now: () => number): Promise<Store> {
   const file = join(dir, FILE);
@@ -59,7 +64,7 @@ export async function openStore(dir: string, readOnly: boolean, now: () => numbe
     }
     const { version, lineage } = unseal<StoreRecord>(meta, `description of ${file}`);
     if (version !== STORE_VERSION) {
-      const message = `${file} has version ${version}, this hub knows ${STORE_VERSION}; use the hub that wrote it, or export and import`;
+      const message = `${file} has version ${version}, this hub knows ${STORE_VERSION}; use the hub that wrote it, or begin a new store and read all again`;
       throw new LogError('VERSION', message, 'never');
     }
     const store = { dir, file, db, lineage, readOnly, topics: new Map(), writers: new Map() };

@@ -1,0 +1,89 @@
+/** Rule 12 on the embedded store: whatever page is lost, the hub starts whole or refuses the store; it never dies of it. */
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openEmbeddedLog } from '../hub/log/embedded/index.js';
+import type { Log, LogRecord } from '../hub/log/log.js';
+import { packagePath } from '../hub/package-root.js';
+
+const PAGE = 4096;
+const DAY = 86_400_000;
+const topics = ['hub.positions', 'master.card'].map((name) => ({
+  ...{ name, kind: 'state' as const, partitions: 2, retentionMs: DAY },
+}));
+
+let dir: string;
+let file: string;
+
+beforeEach(() => {
+  expect(existsSync(packagePath('dist', 'hub', 'log', 'embedded', 'verify-child.js')), 'npm run build').toBe(
+    true,
+  );
+  dir = mkdtempSync(join(tmpdir(), 'cardhub-damage-'));
+  file = join(dir, 'log.mdb');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const open = (): Promise<Log> => openEmbeddedLog({ dir, topics });
+
+const record = (topic: string, key: string, bytes: number): LogRecord => ({
+  ...{ topic, key, value: Buffer.alloc(bytes, key), headers: { ce_id: key } },
+});
+
+async function append(count: number): Promise<void> {
+  const log = await open();
+  const writer = await log.openWriter('t/core/cards/0');
+  for (let i = 0; i < count; i += 1) {
+    await writer.append({
+      records: [record('master.card', `core:${i}`, i === 1 ? 3 * PAGE : 700)],
+      position: () => record('hub.positions', 't/core/cards/0', 100),
+    });
+  }
+  await writer.close();
+  await log.close();
+}
+
+/** The error's code, or null when the store opened and everything in it could be read. */
+async function refusal(): Promise<string | null> {
+  let log: Log | undefined;
+  try {
+    log = await open();
+    for (const topic of topics) for await (const _ of log.read({ topic: topic.name, until: 'end' }));
+    return null;
+  } catch (error) {
+    return `${(error as { code: string }).code}: ${(error as Error).message}`;
+  } finally {
+    await log?.close();
+  }
+}
+
+describe('a store that has lost a page', () => {
+  it('is opened whole or refused as DAMAGED, whichever page it is', async () => {
+    await append(12);
+    const sound = readFileSync(file);
+    const outcomes = new Map<number, string | null>();
+    for (let page = 0; page < sound.length / PAGE; page += 1) {
+      const broken = Buffer.from(sound);
+      if (broken.subarray(page * PAGE, (page + 1) * PAGE).every((byte) => byte === 0)) continue;
+      broken.fill(0, page * PAGE, (page + 1) * PAGE);
+      writeFileSync(file, broken);
+      outcomes.set(page, await refusal());
+    }
+    const refused = [...outcomes.values()].filter((outcome) => outcome !== null);
+    expect(refused.length).toBeGreaterThan(5);
+    for (const outcome of refused) expect(outcome).toMatch(/^DAMAGED: .*(backup|empty folder)/s);
+    writeFileSync(file, sound);
+    expect(await refusal()).toBeNull();
+  });
+
+  it('is refused when its last commits are lost, and opened again when that is accepted', async () => {
+    await append(3);
+    copyFileSync(file, `${file}.old`);
+    await append(1);
+    copyFileSync(`${file}.old`, file);
+    expect(await refusal()).toMatch(/^DAMAGED: .*stands at commit \d+, but \d+ were acknowledged/s);
+    rmSync(join(dir, 'log.mdb.last'));
+    expect(await refusal()).toBeNull();
+  });
+});
