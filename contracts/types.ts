@@ -185,13 +185,13 @@ export interface HeldAbsence {
   readonly since: number;
 }
 
-/** Last offset that the batch wrote in a partition. 写入位点 */
+/** Last offset written in a partition. 写入位点 */
 export interface WrittenOffset {
   /** Topic without the prefix. 主题 */
   readonly topic: string;
   /** Partition. 分区 */
   readonly partition: number;
-  /** Offset of the last record of the batch there. 位点 */
+  /** Offset of the last record there. 位点 */
   readonly offset: number;
 }
 
@@ -241,7 +241,7 @@ export interface Position {
   readonly mode: string;
   /** Number of the current or last snapshot. 快照序号 */
   readonly snapshotNumber: number;
-  /** Where to go on, JSON, opaque to all but the connector. 游标 */
+  /** Where to go on, as JSON; the connector's own cursor and the loop's place in the listing. 游标 */
   readonly cursor: string;
   /** Feed position noted before the snapshot began, JSON. 变更流游标 */
   readonly feedCursor: string | null;
@@ -255,7 +255,7 @@ export interface Position {
   readonly absentCount: number;
   /** Absences above the threshold, held until an operator accepts or discards them. 暂缓的缺失 */
   readonly held: HeldAbsence | null;
-  /** What this batch wrote last in each partition; a view adopts asOf once it has applied these. 写入位点 */
+  /** Last offset that this source partition ever wrote in each partition; a view adopts asOf once it has applied these. 写入位点 */
   readonly written: readonly WrittenOffset[];
   /** Outcome counts, which balance. 账簿 */
   readonly books: Books;

@@ -128,11 +128,14 @@ describe('the running hub', () => {
 
 async function closedCards(hub: Runtime): Promise<number> {
   const closed = new Set<string>();
-  for await (const batch of hub.hub.log.read({ topic: 'master.card', until: 'end' })) {
-    for (const { key, value } of batch.records) {
-      const { stateReason } = hub.hub.codecs.codecFor('master.card').decode(value!);
-      if (stateReason === 'ABSENT_FROM_LISTING') closed.add(key);
-      else closed.delete(key);
+  // A card core lists cards out of scope too, on a topic of their own.
+  for (const topic of ['master.card', 'hub.out-of-scope-card'] as const) {
+    for await (const batch of hub.hub.log.read({ topic, until: 'end' })) {
+      for (const { key, value } of batch.records) {
+        const { stateReason } = hub.hub.codecs.codecFor(topic).decode(value!);
+        if (stateReason === 'ABSENT_FROM_LISTING') closed.add(`${topic} ${key}`);
+        else closed.delete(`${topic} ${key}`);
+      }
     }
   }
   return closed.size;

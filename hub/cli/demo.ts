@@ -64,12 +64,13 @@ async function demo(call: Call<Options>): Promise<ExitCode> {
 }
 
 async function play(
-  { frame, out, options }: Call<Options>,
+  call: Call<Options>,
   dir: string,
   campus: Campus,
   brokers: string | undefined,
   ending: (() => Promise<unknown>)[],
 ): Promise<void> {
+  const { frame, out, options } = call;
   const { writeDemoConfig } = await import('../demo/campus-config.js');
   const port = await freePort(wholeNumber('--port', options.port, 0));
   const path = writeDemoConfig({ dir, campus, port, ...(brokers === undefined ? {} : { brokers }) });
@@ -85,7 +86,7 @@ async function play(
     out.line(`Facade 接口: ${runtime.facade.url}`);
     const pair = await tell(runtime, campus, signal, out);
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, frame.env));
-    commands(out, relative(frame.cwd, path) || path, runtime.facade.url, pair);
+    commands(call, relative(frame.cwd, path) || path, runtime.facade.url, pair);
     await watch(runtime, signal, out);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -149,7 +150,9 @@ async function tell(
   return pair;
 }
 
-function commands(out: Call<Options>['out'], config: string, url: string, pair: OpenDoor | null): void {
+function commands({ out, frame }: Call<Options>, config: string, url: string, pair: OpenDoor | null): void {
+  // The demo's data folder stands in its hub.yaml; the variable would send the command elsewhere.
+  const unset = frame.env['CARDHUB_DATA'] ? 'CARDHUB_DATA= ' : '';
   const body = {
     subject: { type: 'card', id: pair?.cardKey ?? 'core:1000000010' },
     action: { name: 'enter' },
@@ -157,8 +160,8 @@ function commands(out: Call<Options>['out'], config: string, url: string, pair: 
     context: { reasons: true },
   };
   out.line('\nThree commands to try, in another terminal. 请在另一个终端试试：');
-  out.line(`  npx cardhub status -c ${config}`);
-  out.line(`  npx cardhub read master.card-event --follow -c ${config}`);
+  out.line(`  ${unset}npx cardhub status -c ${config}`);
+  out.line(`  ${unset}npx cardhub read master.card-event --follow -c ${config}`);
   out.line(`  curl -s ${url}/access/v1/evaluation -H 'content-type: application/json' \\`);
   out.line(`    -d '${JSON.stringify(body)}'`);
   out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');

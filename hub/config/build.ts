@@ -52,7 +52,6 @@ interface RawStream {
   readonly after?: readonly string[];
   readonly poll?: string;
   readonly snapshotEvery?: string;
-  readonly pageSize?: number;
   readonly absence?: { readonly threshold?: { readonly count: number; readonly percent: number } };
 }
 
@@ -154,7 +153,6 @@ function buildStream(
     after: [...new Set(after)].filter((id) => !off.has(id)),
     pollMs: (given.poll === undefined ? undefined : parseDuration(given.poll)) ?? spec.pollMsDefault,
     snapshotEveryMs: given.snapshotEvery === undefined ? undefined : parseDuration(given.snapshotEvery),
-    pageSize: given.pageSize,
     absence: { threshold: given.absence?.threshold ?? ABSENCE_THRESHOLD },
   };
 }

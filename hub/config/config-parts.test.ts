@@ -30,7 +30,7 @@ test('what a variable holds is not read again as a reference', () => {
 
 test('one slip of the finger finds the key again, and a strange word finds none', () => {
   expect(nearest('brokres', ['brokers', 'prefix'])).toBe('brokers');
-  expect(nearest('poll_interval', ['poll', 'pageSize'])).toBeUndefined();
+  expect(nearest('poll_interval', ['poll', 'snapshotEvery'])).toBeUndefined();
   expect(nearest('x'.repeat(100_000), ['poll'])).toBeUndefined();
   expect(editDistance('ab', 'ba')).toBe(1);
 });

@@ -101,7 +101,6 @@ describe('a good hub.yaml', () => {
       after: [],
       pollMs: 5_000,
       snapshotEveryMs: undefined,
-      pageSize: undefined,
       absence: { threshold: { count: 200, percent: 5 } },
     });
   });
@@ -112,14 +111,13 @@ describe('a good hub.yaml', () => {
       `  gate:
     connector: access-control/rest
     streams:
-      swipes: { after: [core/cards], poll: 500ms, snapshotEvery: 6h, pageSize: 500, absence: { threshold: { percent: 1 } } }
+      swipes: { after: [core/cards], poll: 500ms, snapshotEvery: 6h, absence: { threshold: { percent: 1 } } }
 `;
     const swipes = config(text).sources[1]?.streams.find(({ name }) => name === 'swipes');
     expect(swipes).toMatchObject({
       after: ['gate/doors', 'core/cards'],
       pollMs: 500,
       snapshotEveryMs: 6 * 3_600_000,
-      pageSize: 500,
       absence: { threshold: { count: 200, percent: 1 } },
     });
   });

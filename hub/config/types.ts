@@ -87,7 +87,6 @@ export interface StreamConfig {
   readonly pollMs: number;
   /** Undefined: the loop's own default. */
   readonly snapshotEveryMs: number | undefined;
-  readonly pageSize: number | undefined;
   /** More absent rows than either are held (rule 9). */
   readonly absence: { readonly threshold: { readonly count: number; readonly percent: number } };
 }

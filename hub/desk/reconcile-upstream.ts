@@ -2,6 +2,7 @@ import type { Cursor } from '../../connectors/sdk.js';
 import { emptyBooks } from '../sync/books.js';
 import { openIds } from '../sync/absence.js';
 import { rebuildMemory } from '../sync/memory.js';
+import { firstProgress } from '../sync/position.js';
 import type { RowBatch } from '../sync/rows.js';
 import type { StreamDeps } from '../sync/stream.js';
 
@@ -27,7 +28,7 @@ export interface UpstreamProof {
 export async function proveUpstream(deps: StreamDeps, signal: AbortSignal): Promise<UpstreamProof | null> {
   const { stream } = deps;
   if (stream.spec.listing === null) return null;
-  const { published, mapper } = await rebuildMemory(deps, new Map());
+  const { published, mapper } = await rebuildMemory(deps, firstProgress());
   const { cardsByCredential, doorKnown } = await deps.lookups();
   const open = new Set(
     openIds({ source: deps.source, maps: stream.spec.maps, codec: deps.codec, published }),

@@ -30,13 +30,14 @@ export async function openLog(config: Config, options: OpenLogOptions = {}): Pro
       ...(mapSizeBytes === undefined ? {} : { mapSizeBytes }),
     });
   }
-  const { brokers, prefix, clientId, ssl, sasl } = config.log;
+  const { brokers, prefix, clientId, replicationFactor, ssl, sasl } = config.log;
   return openKafkaLog({
     brokers,
     prefix,
     clientId,
     topics: TOPICS,
     now,
+    ...(replicationFactor === undefined ? {} : { replicationFactor }),
     ...(ssl === false ? {} : { ssl: ssl === true ? true : tlsOf(ssl) }),
     ...(sasl === undefined
       ? {}

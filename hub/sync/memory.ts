@@ -1,5 +1,5 @@
 import { CredentialIndex } from './credentials.js';
-import type { TopicDigest } from './position.js';
+import type { Progress } from './position.js';
 import { ownedTopics, rebuildPublished, type Published } from './published.js';
 import { RowMapper } from './rows.js';
 import type { StreamDeps } from './stream.js';
@@ -10,10 +10,10 @@ export interface StreamMemory {
   readonly mapper: RowMapper;
 }
 
-/** Reads back what the stream has published. `digests` go on from the position's. */
+/** Reads back what the stream has published, as far as its position says; the digests go on from there. */
 export async function rebuildMemory(
   deps: StreamDeps,
-  digests: Map<string, TopicDigest>,
+  { digests, written }: Pick<Progress, 'digests' | 'written'>,
 ): Promise<StreamMemory> {
   const { name, maps } = deps.stream.spec;
   const topics = ownedTopics(maps);
@@ -22,6 +22,7 @@ export async function rebuildMemory(
   const published = await rebuildPublished(
     deps.log,
     topics,
+    written.values(),
     (topic) => (topic === 'hub.quarantine' ? idPrefix : prefix),
     (topic) => (value, headers) => {
       const eventId = headers.ce_id;

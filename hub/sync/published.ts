@@ -1,5 +1,5 @@
 import type { DoorEvent } from '../../contracts/types.js';
-import type { Log } from '../log/log.js';
+import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../log/log.js';
 
 /**
  * What this stream has published, in memory: the newest value of each key of the state topics that it owns,
@@ -11,6 +11,9 @@ import type { Log } from '../log/log.js';
 export const EVENT_WINDOW = 300_000;
 
 const MINUTE_MS = 60_000;
+/** Another writer's transaction ends by its timeout (10 s) and the coordinator's look for such (10 s). */
+const HELD_BACK_MS_MAX = 40_000;
+const LOOK_AGAIN_MS = 100;
 
 export interface OwnedTopics {
   readonly state: readonly string[];
@@ -120,20 +123,21 @@ export interface EventFacts {
 /**
  * Reads back what `source/stream` has published: all keys of its state topics, and its events within the
  * window (from each partition's end minus the window, since a partition may hold them all).
+ * @param written the last offsets that the stream ever wrote, from its position
  */
 export async function rebuildPublished(
   log: Log,
   topics: OwnedTopics,
+  written: Iterable<WrittenOffset>,
   keyPrefix: (topic: string) => string,
   readEvent: (topic: string) => EventReading,
 ): Promise<Published> {
   const published = new Published(topics);
+  const all = [...written];
   for (const topic of topics.state) {
     const prefix = keyPrefix(topic);
-    for await (const batch of log.read({ topic, until: 'end' })) {
-      for (const record of batch.records) {
-        if (record.key.startsWith(prefix)) published.put(topic, record.key, record.value);
-      }
+    for await (const record of readPast(log, topic, new Map(), all)) {
+      if (record.key.startsWith(prefix)) published.put(topic, record.key, record.value);
     }
   }
   for (const topic of topics.events) {
@@ -141,26 +145,42 @@ export async function rebuildPublished(
     for (const bounds of await log.bounds(topic)) {
       from.set(bounds.partition, Math.max(bounds.start, bounds.end - EVENT_WINDOW));
     }
-    await rebuildEvents(log, topic, from, published, readEvent(topic));
-  }
-  return published;
-}
-
-async function rebuildEvents(
-  log: Log,
-  topic: string,
-  from: ReadonlyMap<number, number>,
-  published: Published,
-  read: EventReading,
-): Promise<void> {
-  for await (const batch of log.read({ topic, from, until: 'end' })) {
-    for (const record of batch.records) {
-      if (record.value === null) continue;
-      const facts = read(record.value, record.headers);
+    const read = readEvent(topic);
+    for await (const { value, headers } of readPast(log, topic, from, all)) {
+      const facts = value === null ? null : read(value, headers);
       if (facts === null) continue;
       published.addEvent(facts.eventId, facts.content);
       if (facts.tuple !== null) published.repeats(facts.tuple, facts.eventId);
     }
+  }
+  return published;
+}
+
+/**
+ * Reads a topic to its committed end, and on until everything that this stream has written there was read. An
+ * open transaction of another writer holds the committed end back, also behind records of ours that were
+ * committed long ago: stopping there would publish them again (the trap of rule 1, in the topics themselves).
+ */
+async function* readPast(
+  log: Log,
+  topic: string,
+  from: ReadonlyMap<number, number>,
+  written: readonly WrittenOffset[],
+): AsyncGenerator<StoredRecord> {
+  const next = new Map(from);
+  const own = written.filter((offset) => offset.topic === topic);
+  const until = performance.now() + HELD_BACK_MS_MAX;
+  for (;;) {
+    for await (const batch of log.read({ topic, from: next, until: 'end' })) {
+      next.set(batch.partition, batch.next);
+      yield* batch.records;
+    }
+    if (own.every(({ partition, offset }) => (next.get(partition) ?? 0) > offset)) return;
+    if (performance.now() > until) {
+      const message = `${topic}: records that this stream has written cannot be read; another transaction is open`;
+      throw new LogError('UNAVAILABLE', message, 'later');
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }
 

@@ -109,7 +109,7 @@ export class StreamRun {
         stored === null || stored === undefined
           ? firstProgress()
           : readPosition(deps.codec.decode('hub.positions', stored) as Position);
-      const memory = await rebuildMemory(deps, progress.digests);
+      const memory = await rebuildMemory(deps, progress);
       return new StreamRun(deps, writer, progress, memory, options.wantListing);
     } catch (error) {
       await writer.close();
