@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -129,5 +129,39 @@ describe('absences', () => {
     writeFileSync(join(dir, 'cards.csv'), cards(30));
     const after = await cardhub('sync', '--once');
     expect(after.out.streams[0]).toMatchObject({ held: 0, records: { 'master.card': 20 } });
+  });
+});
+
+describe('several instances of one connector', () => {
+  it('stand side by side: two cores with the same card numbers, two vendors with the same door names', async () => {
+    for (const name of ['east', 'west']) {
+      mkdirSync(join(dir, name));
+      writeFileSync(join(dir, name, 'cards.csv'), cards(4));
+      writeFileSync(join(dir, name, 'doors.csv'), `id,name\nD1,${name} gate\n`);
+    }
+    const source = (name: string): string => `
+  core-${name}:
+    connector: card-core/files
+    options: { folder: ${name}, pattern: cards.csv, columns: { cardno: no, name: name } }
+  gate-${name}:
+    connector: access-control/files
+    options: { doors: { folder: ${name}, pattern: doors.csv, columns: { id: id, name: name } } }
+    streams: { grants: { enabled: false }, swipes: { enabled: false } }`;
+    writeFileSync(
+      join(dir, 'hub.yaml'),
+      `version: 1\ntenant: desk\nlog: { engine: embedded }\nsources:${source('east')}${source('west')}\n`,
+    );
+    const { out } = await cardhub('sync', '--once');
+    expect(out.streams).toHaveLength(4);
+    const proof = (await cardhub('reconcile')).out as unknown as {
+      topics: { topic: string; count: number }[];
+    };
+    const counts = Object.fromEntries(proof.topics.map(({ topic, count }) => [topic, count]));
+    expect(counts).toMatchObject({ 'master.card': 8, 'master.door': 2 });
+    // One of them fails: the run says which one it was.
+    rmSync(join(dir, 'east', 'cards.csv'));
+    const failed = await cardhub('sync', '--once');
+    expect(failed.code).toBe(3);
+    expect(failed.text).toContain('east');
   });
 });
