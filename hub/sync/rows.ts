@@ -35,6 +35,11 @@ export interface SealedRaw {
   readonly data: Uint8Array;
 }
 
+/** Bytes of a refused row that are kept; more would not fit into a record, and shows nothing more. */
+const RAW_BYTES_MAX = 256 * 1024;
+/** Bytes of a row's id that its key in quarantine takes over; keys have at most 512. */
+const ROW_ID_BYTES_MAX = 200;
+
 export interface RowDeps {
   readonly source: string;
   readonly stream: string;
@@ -266,7 +271,7 @@ export class RowMapper {
         state: 'OPEN',
         asOf: page.context.asOf,
         rawDigest,
-        raw: { ...this.deps.seal(row.raw, key, page.context.asOf) },
+        raw: { ...this.deps.seal(row.raw.subarray(0, RAW_BYTES_MAX), key, page.context.asOf) },
       };
       this.#pushQuarantine(value, `${page.place}${row.at}#q`, batch);
     }
@@ -312,7 +317,9 @@ export class RowMapper {
   }
 
   #rowKey(row: SourceRow): string {
-    return `${this.deps.source}:${this.deps.stream}:${row.id.slice(0, 200)}`;
+    // An id may be anything, since the row was refused: a long one gets a name that fits into a key.
+    const id = Buffer.byteLength(row.id) <= ROW_ID_BYTES_MAX ? row.id : this.deps.pseudonym(`row:${row.id}`);
+    return `${this.deps.source}:${this.deps.stream}:${id}`;
   }
 
   #prefix(): string {

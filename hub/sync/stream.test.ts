@@ -321,6 +321,12 @@ describe('one stream from its upstream to the log', () => {
     expect((await contentOf(log, 'hub.quarantine', 'state')).count).toBe(1);
   });
 
+  it('quarantines a row whose id is too long for a key, and the rows after it are published', async () => {
+    upstream.put({ id: '长'.repeat(2_000), bad: true });
+    upstream.put({ id: 'c1' });
+    expect((await once()).books).toMatchObject({ published: 1, quarantined: { DATE_INVALID: 1 } });
+  });
+
   it('keeps a refused row no longer than its contract says, and the books still balance', async () => {
     upstream.put({ id: 'c1', bad: true });
     await once();
