@@ -7,6 +7,8 @@ import { viewLog } from './view-log.js';
 
 const CONNECTIONS = 32;
 const GOAL = 0.9;
+/** Rounds, in one go. */
+const WARM_UP = 3;
 const KINDS = ['hub', 'hono', 'node'] as const;
 const NAMES = { hub: 'facade', hono: 'empty Hono', node: 'bare node:http' };
 
@@ -39,7 +41,8 @@ export async function evaluation(options: BenchOptions): Promise<BenchResult> {
       if (answer.wrong > 0) throw new Error(`${kind}: ${answer.wrong} answers were no decision`);
       return { ...answer, cpuUs: (1_000 * (after.cpuMs - before.cpuMs)) / answer.requests };
     };
-    for (const kind of KINDS) await once(kind, ms);
+    // Until the compiler has settled: a young process spends a third of its time in it.
+    for (const kind of KINDS) await once(kind, WARM_UP * ms);
     for (let round = 0; round < options.rounds; round++) {
       for (const kind of KINDS) rounds[kind].push(await once(kind, ms));
     }
