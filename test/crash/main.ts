@@ -68,7 +68,7 @@ function show(report: CrashReport): void {
     `\n${report.engine}: ${report.changes} changes, ${report.kills} kills, seed ${report.seed}, ${report.seconds} s`,
   );
   line(
-    `  killed while: ${Object.entries(report.killed)
+    `  runs that ended by themselves: ${report.stumbles}; killed while: ${Object.entries(report.killed)
       .map(([what, n]) => `${what} ${n}`)
       .join(', ')}`,
   );

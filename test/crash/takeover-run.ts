@@ -5,10 +5,11 @@ import { openCodecs, recordCodec } from '../../hub/run/codec.js';
 import { proveTopics } from '../../hub/desk/reconcile.js';
 import { compare, digestValue, sequenceFaults, type Difference, type Seen } from './contents.js';
 import { makeFolders, swipeRow, writeCards, writeConfig, writeSwipes } from './export-files.js';
+import { seenEmbedded } from './crash.js';
 import { openConfig } from './open-config.js';
 import { startScript, type Child } from './processes.js';
 import { between, seeded } from './random.js';
-import { readKafka, seenOnKafka } from './read-kafka.js';
+import { readKafka } from './read-kafka.js';
 
 /**
  * Three hubs on one broker, killed and started at random while the campus goes on living: new swipes every second,
@@ -245,15 +246,11 @@ interface Judged {
 
 async function judge(options: TakeoverOptions, run: Judged): Promise<TakeoverReport> {
   const { brokers, dir, seed } = options;
-  const alone = `${run.prefix}alone.`;
-  const reference = startScript(
-    'sync-child',
-    [run.config, join(dir, 'alone'), `kafka://${brokers}/${alone}`, '0'],
-    () => undefined,
-  );
+  const alone = join(dir, 'alone');
+  const reference = startScript('sync-child', [run.config, alone, 'embedded', '0'], () => undefined);
   if ((await reference.ended) !== 0)
     throw new Error(`the run to compare with failed:\n${reference.stderr()}`);
-  const expected = await seenOnKafka(brokers, alone);
+  const expected = await seenEmbedded(join(alone, 'log'));
   const { found, interleaved } = await seenWithWriters(brokers, run.prefix);
   // Lists of cards in between are seen or not, as the polls fall: of cards only the newest state is compared.
   const topics = compare(expected, found).map((row) =>
