@@ -31,7 +31,7 @@ if (values.help) {
   process.stdout.write(
     `npm run bench -- [--only name,…] [--quick] [--rounds n] [--json file]\nnames: ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
-} else process.exitCode = await main();
+} else process.exit(await main()); // children of a benchmark that failed end with it
 
 async function main(): Promise<number> {
   const names = values.only?.split(',') ?? Object.keys(BENCHMARKS);
