@@ -39,7 +39,7 @@ export interface DevBroker {
   readonly pid: number;
   /** Ends the process and waits for it; the data stays, for `restart`. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts again on the same folder and port. After SIGKILL it waits for the old session to end (about 4 s). */
+  /** Starts again on the same folder and port. After SIGKILL it waits for the old session to end (some 8 s). */
   restart(): Promise<void>;
   /** Ends the process and removes a temporary data folder. */
   stop(): Promise<void>;
@@ -209,9 +209,10 @@ function serverProperties(dir: string, port: number, controllerPort: number): st
     'group.min.session.timeout.ms': 1_000,
     // How often the coordinator looks for transactions whose time is over (default 10 s).
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
-    // After kill -9 a restart waits until the old session has ended (default: 9 s).
-    'broker.session.timeout.ms': 1_000,
-    'broker.heartbeat.interval.ms': 300,
+    // After kill -9 a restart waits until the old session has ended (default: 9 s). Much shorter, and a busy
+    // machine makes the controller fence its only broker: no leaders, no coordinators for a minute.
+    'broker.session.timeout.ms': 5_000,
+    'broker.heartbeat.interval.ms': 500,
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
     'log.cleaner.backoff.ms': 1_000,
     'log.segment.bytes': 64 * 1024 * 1024,

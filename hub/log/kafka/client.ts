@@ -30,8 +30,12 @@ export interface KafkaClient {
    * tried again on a fresh connection for at most `RETRY_MS`; anything else is thrown as a `LogError`.
    */
   run<T>(doing: string, action: (cluster: Cluster) => Promise<T>): Promise<T>;
-  /** Ends a connection in the background: kafkajs waits for open requests. `close` waits for these. */
-  readonly discard: (cluster: Cluster) => void;
+  /**
+   * Ends a connection in the background: kafkajs waits for open requests. `close` waits for these.
+   * @param after requests that may not have been sent yet: kafkajs would connect again for them, and that
+   *   connection would keep the process alive until the broker ends it, ten minutes later
+   */
+  readonly discard: (cluster: Cluster, after?: Promise<unknown>) => void;
   close(): Promise<void>;
 }
 
@@ -96,25 +100,16 @@ export function openClient(connection: KafkaConnection): KafkaClient {
   const kafka = new Kafka(config);
   const cluster = () => newCluster(config, kafka.logger());
   const ending = new Set<Promise<void>>();
-  const discard = (which: Cluster) => {
-    const end = which
-      .disconnect()
+  const discard = (which: Cluster, after?: Promise<unknown>) => {
+    const end = Promise.resolve(after)
+      .catch(() => undefined)
+      .then(() => which.disconnect())
       .catch(() => undefined)
       .finally(() => ending.delete(end));
     ending.add(end);
   };
-  let shared: Promise<Cluster> | undefined;
+  const shared = sharedConnection(cluster, discard);
   let closed = false;
-  const connected = () =>
-    (shared ??= (async () => {
-      const made = cluster();
-      await made.connect();
-      return made;
-    })());
-  const forget = (failed: Promise<Cluster>) => {
-    if (shared === failed) shared = undefined;
-    failed.then(discard, () => undefined);
-  };
   return {
     kafka,
     log,
@@ -124,12 +119,12 @@ export function openClient(connection: KafkaConnection): KafkaClient {
       const until = performance.now() + RETRY_MS;
       for (let attempt = 1; ; attempt++) {
         if (closed) throw new LogError('CLOSED', `${doing}: the log is closed.`, 'never');
-        const current = connected();
+        const current = shared.connected();
         try {
-          return await action(await current);
+          return await current.use(action);
         } catch (error) {
           if (error instanceof LogError) throw error;
-          forget(current);
+          shared.forget(current);
           if (!isPassing(error) || performance.now() > until) throw toLogError(error, doing);
           await sleep(backoff(attempt));
         }
@@ -137,9 +132,55 @@ export function openClient(connection: KafkaConnection): KafkaClient {
     },
     close: async () => {
       closed = true;
-      if (shared !== undefined) forget(shared);
+      shared.forget();
       await Promise.resolve();
       await Promise.all(ending);
+    },
+  };
+}
+
+/** A connection that several may be at work on. */
+interface Shared {
+  use<T>(action: (cluster: Cluster) => Promise<T>): Promise<T>;
+  /** Ends it when the last of them has finished. */
+  end(): void;
+}
+
+/** The connection that all short requests share, made when it is first needed. */
+function sharedConnection(cluster: () => Cluster, discard: KafkaClient['discard']) {
+  const open = (): Shared => {
+    const connected = (async () => {
+      const made = cluster();
+      await made.connect();
+      return made;
+    })();
+    const users = new Set<Promise<unknown>>();
+    return {
+      use: async (action) => {
+        const work = connected.then(action);
+        users.add(work);
+        try {
+          return await work;
+        } finally {
+          users.delete(work);
+        }
+      },
+      end: () => {
+        const finished = Promise.allSettled([...users]);
+        connected.then(
+          (made) => discard(made, finished),
+          () => undefined,
+        );
+      },
+    };
+  };
+  let current: Shared | undefined;
+  return {
+    connected: () => (current ??= open()),
+    /** @param failed what did not work; absent: whatever there is */
+    forget: (failed = current) => {
+      if (current === failed) current = undefined;
+      failed?.end();
     },
   };
 }

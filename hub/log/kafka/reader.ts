@@ -33,6 +33,8 @@ interface Session {
   /** With the prefix. */
   readonly topic: string;
   readonly places: Map<number, Place>;
+  /** Requests whose answer has not come. */
+  readonly open: Map<number, Promise<{ nodeId: number; answer: FetchedPartition[] }>>;
   /** Settles when the reader is to stop. */
   readonly stopped: Promise<undefined>;
   readonly isStopped: () => boolean;
@@ -62,7 +64,15 @@ export async function* readTopic(
       // News for who waits until all partitions have been seen.
       if (next >= end) yield { topic: options.topic, partition, records: [], next, end };
     }
-    yield* readWithRetry({ client, options, topic, places, stopped, isStopped: () => signal.aborted });
+    yield* readWithRetry({
+      client,
+      options,
+      topic,
+      places,
+      open: new Map(),
+      stopped,
+      isStopped: () => signal.aborted,
+    });
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
@@ -131,7 +141,8 @@ async function* readWithRetry(session: Session): AsyncGenerator<ReadBatch> {
       await Promise.race([sleep(backoff(attempt)), session.stopped]);
       await skipRemoved(session);
     } finally {
-      session.client.discard(cluster);
+      session.client.discard(cluster, Promise.allSettled(session.open.values()));
+      session.open.clear();
     }
   }
 }
@@ -148,7 +159,7 @@ async function skipRemoved(session: Session): Promise<void> {
 async function* readConnected(session: Session, cluster: Cluster): AsyncGenerator<ReadBatch> {
   await cluster.connect();
   const byLeader = await leaders(cluster, session.topic);
-  const open = new Map<number, Promise<{ nodeId: number; answer: FetchedPartition[] }>>();
+  const { open } = session;
   const send = (nodeId: number) => {
     const offsets = openOffsets(session, byLeader.get(nodeId) ?? []);
     if (offsets.size === 0) return;
