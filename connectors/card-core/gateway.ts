@@ -76,7 +76,7 @@ export const gatewaySpec: ConnectorSpec = {
       feed: true,
       delivery:
         'Every change at least once, in the order of the feed, while the core keeps it; when the cursor is older than the feed, a new listing. Each row is the card as it stands after the change.',
-      pollMsDefault: 1_000,
+      pollMsDefault: 500,
     },
   ],
   quirks: [

@@ -77,7 +77,7 @@ async function show(call: Call<object>): Promise<ExitCode> {
     import('../operate/secrets.js'),
     import('../operate/mask.js'),
   ]);
-  const { days } = openKeys(await call.config());
+  const { days } = openKeys(await call.config(), call.frame.now);
   const opened = openRaw(row.raw, { ceId: row.rowKey, keys: days });
   const masked = opened.ok ? maskRaw(opened.raw) : `(${opened.code})`;
   const { raw: _raw, rawDigest: _digest, ...facts } = row;

@@ -38,7 +38,7 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
           privateKey: core.privateKeyPem,
           corePublicKey: core.corePublicKeyPem,
         },
-        streams: { cards: { poll: '1s' } },
+        streams: { cards: { poll: '500ms' } },
       },
       gate: {
         connector: 'access-control/rest',

@@ -37,7 +37,7 @@ export async function openDecider(config: Config, options: { signal: AbortSignal
   const decisions = new DecisionLog({
     sink: { append: async () => undefined },
     replica: 'cli',
-    pseudonym: openKeys(config).pseudonym,
+    pseudonym: openKeys(config, Date.now).pseudonym,
     now: Date.now,
   });
   const app = createFacade({ view, follower, decisions, now: Date.now, alwaysReasons: true });

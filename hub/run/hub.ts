@@ -48,7 +48,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
     if (options.readOnly !== true) await applyTopics(log);
     const codecs = openCodecs();
     const codec = recordCodec(codecs, `/${config.tenant}/hub`, now);
-    const keys = openKeys(config);
+    const keys = openKeys(config, now);
     const directory = new Directory(log, codec);
     const sources = openSources({
       config,

@@ -55,7 +55,7 @@ export interface StreamParts {
   readonly codecs: Codecs;
   readonly directory: Directory;
   readonly pseudonym: (text: string) => string;
-  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  readonly seal: (raw: Uint8Array, id: string) => SealedRaw;
   readonly now: () => number;
   readonly note: (note: StreamNote) => void;
 }

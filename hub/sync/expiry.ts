@@ -2,6 +2,7 @@ import { TOPICS, type Quarantine } from '../../contracts/types.js';
 import type { Published } from './published.js';
 import type { RecordCodec } from './rows.js';
 
+const DAY_MS = 86_400_000;
 /** Rows that one batch removes at most; the rest goes with the next one. */
 const EXPIRE_ROWS_MAX = 5_000;
 
@@ -13,8 +14,14 @@ export function expiredRows(published: Published, codec: RecordCodec, now: numbe
   const expired: Quarantine[] = [];
   for (const [, bytes] of published.entries('hub.quarantine')) {
     const row = codec.decode('hub.quarantine', bytes) as Quarantine;
-    if (row.asOf + KEEP_MS <= now) expired.push(row);
+    if (sealedUntil(row) <= now) expired.push(row);
     if (expired.length === EXPIRE_ROWS_MAX) break;
   }
   return expired;
+}
+
+/** Counted from the day on which the hub refused the row: an old file may be refused today. */
+function sealedUntil(row: Quarantine): number {
+  const day = Date.parse(`${row.raw.keyId}T00:00:00+08:00`);
+  return Number.isNaN(day) ? Infinity : day + DAY_MS + KEEP_MS;
 }

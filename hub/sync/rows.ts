@@ -51,7 +51,7 @@ export interface RowDeps {
   readonly digests: Map<string, TopicDigest>;
   readonly eventTopics: ReadonlySet<string>;
   readonly pseudonym: (text: string) => string;
-  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  readonly seal: (raw: Uint8Array, id: string) => SealedRaw;
   /** The loss that a refused row reports all the same. */
   readonly lossOf: (row: unknown) => Loss | null;
 }
@@ -271,7 +271,7 @@ export class RowMapper {
         state: 'OPEN',
         asOf: page.context.asOf,
         rawDigest,
-        raw: { ...this.deps.seal(row.raw.subarray(0, RAW_BYTES_MAX), key, page.context.asOf) },
+        raw: { ...this.deps.seal(row.raw.subarray(0, RAW_BYTES_MAX), key) },
       };
       this.#pushQuarantine(value, `${page.place}${row.at}#q`, batch);
     }

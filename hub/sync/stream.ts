@@ -7,6 +7,7 @@ import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
 import { addBooks, emptyBooks, type BookLines } from './books.js';
+import { pagesAhead, type PageAhead } from './ahead.js';
 import { expiredRows } from './expiry.js';
 import { rebuildMemory, type StreamMemory } from './memory.js';
 import { firstProgress, readPosition, writePosition, type Progress } from './position.js';
@@ -39,7 +40,7 @@ export interface StreamDeps {
   readonly limit: AbsenceLimit;
   readonly pseudonym: (text: string) => string;
   readonly readerProfile: MapContext['readerProfile'];
-  readonly seal: (raw: Uint8Array, id: string, asOf: number) => SealedRaw;
+  readonly seal: (raw: Uint8Array, id: string) => SealedRaw;
   readonly readEvent: (topic: string, value: Uint8Array) => Omit<EventFacts, 'eventId'>;
   /** The loss that a refused card row reports all the same. */
   readonly lossOf?: (row: unknown) => Loss | null;
@@ -87,6 +88,8 @@ export class StreamRun {
   #listingPolledAt: number | null = null;
   #listingRead: string | null = null;
   readonly #mapper: RowMapper;
+  readonly #feed: PageAhead;
+  readonly #listing: PageAhead;
 
   private constructor(
     readonly deps: StreamDeps,
@@ -98,6 +101,8 @@ export class StreamRun {
     this.progress = progress;
     this.published = memory.published;
     this.#mapper = memory.mapper;
+    this.#feed = pagesAhead((cursor, signal) => deps.stream.changes(cursor, signal));
+    this.#listing = pagesAhead((cursor, signal) => deps.stream.snapshotPage(cursor, signal));
     this.#listingWanted = wantListing && deps.stream.spec.listing !== null;
   }
 
@@ -213,7 +218,9 @@ export class StreamRun {
   async #changes(signal: AbortSignal): Promise<Page | null> {
     const { stream, now } = this.deps;
     try {
-      return await stream.changes(this.progress.feedCursor, signal);
+      // While a listing is under way its pages come in between: the feed's must not be older than they are.
+      const ahead = !this.progress.listing && !this.#listingWanted;
+      return await this.#feed.pull(this.progress.feedCursor, signal, ahead);
     } catch (error) {
       if (!(error instanceof ConnectorError) || error.code !== 'CURSOR') throw error;
       const start = await stream.feedStart(signal);
@@ -243,7 +250,8 @@ export class StreamRun {
   async #listingStep(start: boolean, signal: AbortSignal): Promise<void> {
     if (start) await this.#startListing(signal);
     this.#watch ??= watchAbsence(this.#absenceDeps(), this.progress, !start);
-    const page = await this.deps.stream.snapshotPage(this.progress.listingCursor, signal);
+    const { spec } = this.deps.stream;
+    const page = await this.#listing.pull(this.progress.listingCursor, signal, !spec.feed);
     const place = `s${this.progress.snapshotNumber}/`;
     const batch = await this.map(page.rows, place, page.asOf);
     this.#watch.page(
