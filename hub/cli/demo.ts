@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Campus } from '../../campus/main.js';
@@ -42,7 +41,7 @@ export function register(program: Command, frame: Frame): void {
 async function demo(call: Call<Options>): Promise<ExitCode> {
   const { frame, options } = call;
   const dir = resolve(frame.cwd, frame.env['CARDHUB_DATA'] ?? 'data', 'demo');
-  mkdirSync(dir, { recursive: true });
+  (await import('../log/embedded/folder.js')).makeFolder(dir);
   const ending: (() => Promise<unknown>)[] = [];
   try {
     const { startCampus } = await import('../../campus/main.js');

@@ -31,8 +31,8 @@ export const LOG_MESSAGES: Readonly<Record<LogErrorCode, Message>> = {
     '主题不存在，请运行 cardhub topics apply。',
   ),
   UNAVAILABLE: m(
-    'The broker does not answer. Check its address and the network.',
-    'Kafka 无响应，请检查地址和网络。',
+    'The log cannot be reached. Kafka: check its address and the network. Embedded: check the data folder.',
+    '无法访问日志。Kafka：请检查地址和网络；嵌入式：请检查数据目录。',
   ),
   VERSION: m(
     'The store was written by another version of Cardhub. Use that version.',

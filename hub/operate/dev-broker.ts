@@ -230,6 +230,8 @@ async function launch(dir: string, java: readonly string[]): Promise<ChildProces
   try {
     return spawn('java', [...java, 'kafka.Kafka', join(dir, 'server.properties')], {
       stdio: ['ignore', log.fd, log.fd],
+      // A group of its own: Ctrl-C in the terminal ends whoever uses the broker first, and then the broker.
+      detached: true,
     });
   } finally {
     await log.close();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../log/embedded/folder.js';
 
 /**
  * The name of this hub among several, kept in its data folder: after a restart it is the same, so that the
@@ -11,7 +12,7 @@ export function replicaName(dataDir: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     const name = randomUUID().slice(0, 8);
     // Two processes that start at once on one folder: the first file wins.
     try {

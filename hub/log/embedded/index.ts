@@ -9,7 +9,8 @@
  *   last-commit.ts  a lost commit is noticed         verify-apart.ts  … without ending the hub
  */
 import { setMaxListeners } from 'node:events';
-import { mkdirSync } from 'node:fs';
+
+import { makeFolder } from './folder.js';
 import { LogError } from '../log.js';
 import type {
   Log,
@@ -58,7 +59,7 @@ const DISK_RESERVE_BYTES = 256 * 1024 * 1024;
 /** Rejects with `LOCKED`, `DAMAGED`, `VERSION`, or `UNAVAILABLE` (read-only and no store there). */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log> {
   const { dir, readOnly = false, now = Date.now } = options;
-  if (!readOnly) mkdirSync(dir, { recursive: true });
+  if (!readOnly) makeFolder(dir);
   const lock = readOnly ? undefined : lockStore(dir, now);
   let store: Store | undefined;
   let last: LastCommit | undefined;

@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { open } from 'lmdb';
 import type { RootDatabase } from 'lmdb';
+import { makeFolder } from './folder.js';
 import { LogError } from '../log.js';
 import type { TopicDefinition } from '../log.js';
 import {
@@ -50,7 +51,7 @@ export async function openStore(dir: string, readOnly: boolean, now: () => numbe
   if (readOnly && bytesOf(file) === 0) {
     throw new LogError('UNAVAILABLE', `${file} is not there yet; start the hub once`, 'later');
   }
-  if (!readOnly) mkdirSync(dir, { recursive: true });
+  if (!readOnly) makeFolder(dir);
   // Before anything is mapped for writing: pages behind the end of a cut file would end the process (SIGBUS).
   if (bytesOf(file) > 0) await checkLength(file);
   const db = openFile(file, readOnly);
