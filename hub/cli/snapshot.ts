@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
 import type { CommandKind } from '../desk/commands.js';
 import { findPartition, giveCommand, toldOwner } from './ask-owner.js';
 import { CliError } from './errors.js';
@@ -87,7 +88,6 @@ async function give(
   return EXIT.ok;
 }
 
-const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 const DAY_MS = 86_400_000;
 
 async function announce(call: Call<AnnounceOptions>): Promise<ExitCode> {

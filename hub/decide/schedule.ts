@@ -2,7 +2,8 @@
  * Weekly schedules in Asia/Shanghai. China has had one fixed offset and no summer time since 1991, so the
  * local day and minute are plain arithmetic, which costs nanoseconds where Intl costs microseconds.
  */
-const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
+import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
+
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const MINUTES_OF_DAY = 1_440;

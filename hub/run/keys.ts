@@ -1,3 +1,4 @@
+import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
 import type { Config } from '../config/types.js';
 import { createPseudonym, dayKeys, pseudonymKeyFile, sealRaw, type DayKeys } from '../operate/secrets.js';
 import type { SealedRaw } from '../sync/rows.js';
@@ -12,8 +13,6 @@ export interface Keys {
   readonly seal: (raw: Uint8Array, id: string) => SealedRaw;
   readonly days: DayKeys;
 }
-
-const SHANGHAI_OFFSET_MS = 8 * 3_600_000;
 
 /** Day of a time in Shanghai, `YYYY-MM-DD`. */
 export function shanghaiDay(time: number): string {

@@ -3,6 +3,7 @@ import type { CredentialMatch } from '../../transforms/outcome.js';
 import { aliasesOf, SCHEMES, type CardCredential } from '../../transforms/card-number.js';
 import type { Log, ReadBatch } from '../log/log.js';
 import { CredentialIndex, type CardLike } from './credentials.js';
+import { CARD_TOPICS } from './published.js';
 import type { RecordCodec } from './rows.js';
 import type { Lookups } from './stream.js';
 
@@ -12,7 +13,6 @@ import type { Lookups } from './stream.js';
  * page is mapped, everything that the streams it comes after have recorded is applied (rule 8).
  */
 
-const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
 const CATCH_UP_MS_MAX = 30_000;
 
 export interface FollowOptions {

@@ -1,6 +1,6 @@
 import { CredentialIndex } from './credentials.js';
 import type { Progress } from './position.js';
-import { ownedTopics, rebuildPublished, type Published } from './published.js';
+import { CARD_TOPICS, ownedTopics, rebuildPublished, type Published } from './published.js';
 import { RowMapper } from './rows.js';
 import type { StreamDeps } from './stream.js';
 
@@ -31,7 +31,7 @@ export async function rebuildMemory(
     },
   );
   const credentials = new CredentialIndex();
-  for (const topic of ['master.card', 'hub.out-of-scope-card']) {
+  for (const topic of CARD_TOPICS) {
     for (const [key, bytes] of published.entries(topic)) {
       credentials.replace(key, null, deps.codec.decode(topic, bytes) as never);
     }

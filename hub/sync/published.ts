@@ -41,9 +41,12 @@ export function ownedTopics(maps: string): OwnedTopics {
   }
 }
 
+/** A card lives on one of these two, by its type. */
+export const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
+
 /** The topics whose records stand for the row itself, by which absence is judged. */
 export function rowTopics(maps: string): readonly string[] {
-  if (maps === 'card') return ['master.card', 'hub.out-of-scope-card'];
+  if (maps === 'card') return CARD_TOPICS;
   if (maps === 'door') return ['master.door'];
   if (maps === 'grant') return ['master.access-grant'];
   return [];

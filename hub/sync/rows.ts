@@ -15,7 +15,7 @@ import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
 import { ENDED, type CardLike, type CredentialIndex } from './credentials.js';
 import { digestOf, type TopicDigest } from './position.js';
-import type { Published } from './published.js';
+import { CARD_TOPICS, type Published } from './published.js';
 
 /**
  * Source rows → records and outcomes. It changes `published`, `credentials` and `digests` as it goes: when
@@ -66,8 +66,6 @@ export interface RowBatch {
   readonly records: LogRecord[];
   readonly books: BookLines;
 }
-
-const CARD_TOPICS: readonly CardTopic[] = ['master.card', 'hub.out-of-scope-card'];
 
 const isCardTopic = (topic: string): topic is CardTopic => (CARD_TOPICS as readonly string[]).includes(topic);
 
