@@ -132,9 +132,8 @@ describe.each(topics.map((t) => [t.topic, t] as const))('the contract of %s', (t
 });
 
 describe('the law asks for logs of at least six months', () => {
-  it.each(['master.door-event', 'hub.decision', 'hub.command', 'master.card-event'])('%s', (topic) => {
-    const retention = TOPICS.find((t) => t.name === topic)!.retentionMs;
-    expect(retention).toBeGreaterThanOrEqual(184 * 86_400_000);
+  it.each(TOPICS.filter(({ kind }) => kind === 'event'))('$name', ({ retentionMs }) => {
+    expect(retentionMs).toBeGreaterThanOrEqual(184 * 86_400_000);
   });
 });
 

@@ -1,4 +1,6 @@
 /** Records that come not from a row but from a later fact about an earlier record: its absence, or a collision. */
+import type { CardTopic } from './card.js';
+import { hasEnded, stateTopic } from './kinds.js';
 import type { ContractRecord, Mark } from './outcome.js';
 
 /** Reason on a record that a listing no longer has. */
@@ -6,39 +8,21 @@ export const ABSENT = 'ABSENT_FROM_LISTING';
 /** Reason on a card's record whose type now puts it on the other of the two card topics. */
 export const MOVED = 'MOVED_TOPIC';
 
-/** Topic → its key field, and the state of a thing that is gone upstream. */
-const CLOSING = {
-  'master.card': { key: 'cardKey', state: 'CLOSED' },
-  'hub.out-of-scope-card': { key: 'cardKey', state: 'CLOSED' },
-  'master.account': { key: 'accountKey', state: 'CLOSED' },
-  'hub.person-source': { key: 'personKey', state: 'LEFT' },
-  'master.door': { key: 'doorKey', state: 'DISABLED' },
-  'master.access-grant': { key: 'grantKey', state: 'REVOKED' },
-} as const;
-
-export type ClosableTopic = keyof typeof CLOSING;
-
-export function isClosable(topic: string): topic is ClosableTopic {
-  return Object.hasOwn(CLOSING, topic);
-}
-
 /** A decoded value of a state topic. */
 export type StateValue = Readonly<Record<string, unknown>>;
 
 /**
  * The record of a thing whose absence is proven: the previous value with its closing state. A function of that value
  * and of the snapshot's `asOf` alone; the version stays, so that the thing may come back in a later listing. Null when
- * it already has an end state (a replaced card stays REPLACED: a view must still know why it denies).
+ * it already has an end state, or when nothing ends on that topic.
  */
 export function closeAbsent(
-  topic: ClosableTopic,
+  topic: string,
   previous: StateValue,
   snapshot: { readonly asOf: number },
 ): ContractRecord | null {
   return close(topic, previous, ABSENT, snapshot.asOf);
 }
-
-export type CardTopic = 'master.card' | 'hub.out-of-scope-card';
 
 export function otherCardTopic(topic: CardTopic): CardTopic {
   return topic === 'master.card' ? 'hub.out-of-scope-card' : 'master.card';
@@ -56,11 +40,10 @@ export function closeMoved(
   return close(topic, previous, MOVED, position.asOf);
 }
 
-function close(topic: ClosableTopic, previous: StateValue, stateReason: string, time: number) {
-  const { key, state } = CLOSING[topic];
-  const before = previous['state'];
-  if (before === state || before === 'REMOVED' || before === 'REPLACED') return null;
-  return again(topic, key, { ...previous, state, stateReason }, time);
+function close(topic: string, previous: StateValue, stateReason: string, time: number) {
+  const facts = stateTopic(topic);
+  if (facts === undefined || hasEnded(topic, String(previous['state']))) return null;
+  return again(topic, { ...previous, state: facts.gone, stateReason }, time);
 }
 
 /** What a row that cannot be mapped still says of its card: that it is lost. See `lossOf` in `card.ts`. */
@@ -85,32 +68,27 @@ export function withLoss(
   const published = Number(previous['version']);
   if (previous['lost'] === true || (loss.version > 0 && loss.version < published)) return null;
   const value = { ...previous, lost: true, version: Math.max(published, loss.version) };
-  if (topic !== 'master.card') return again(topic, 'cardKey', value, position.asOf);
+  if (topic !== 'master.card') return again(topic, value, position.asOf);
   const marks = new Set([...(previous['dataQuality'] as readonly string[]), ...loss.marks]);
   const timed = { ...value, lostAt: loss.lostAt, dataQuality: [...marks].sort() };
-  return again(topic, 'cardKey', timed, position.asOf);
+  return again(topic, timed, position.asOf);
 }
 
 /** An earlier record with one more mark (a collision seen later, rule 8); null when it has the mark already. */
 export function withMark(
-  topic: ClosableTopic,
+  topic: string,
   previous: StateValue,
   mark: Mark,
   position: { readonly asOf: number },
 ): ContractRecord | null {
   const marks = previous['dataQuality'] as readonly string[];
   if (marks.includes(mark)) return null;
-  return again(
-    topic,
-    CLOSING[topic].key,
-    { ...previous, dataQuality: [...marks, mark].sort() },
-    position.asOf,
-  );
+  return again(topic, { ...previous, dataQuality: [...marks, mark].sort() }, position.asOf);
 }
 
 /** The reverse, when the other card of a collision has given the number up; null when there is no such mark. */
 export function withoutMark(
-  topic: ClosableTopic,
+  topic: string,
   previous: StateValue,
   mark: Mark,
   position: { readonly asOf: number },
@@ -118,9 +96,10 @@ export function withoutMark(
   const marks = previous['dataQuality'] as readonly string[];
   if (!marks.includes(mark)) return null;
   const dataQuality = marks.filter((other) => other !== mark);
-  return again(topic, CLOSING[topic].key, { ...previous, dataQuality }, position.asOf);
+  return again(topic, { ...previous, dataQuality }, position.asOf);
 }
 
-function again(topic: ClosableTopic, keyField: string, value: StateValue, time: number): ContractRecord {
+function again(topic: string, value: StateValue, time: number): ContractRecord {
+  const keyField = stateTopic(topic)?.key ?? '';
   return { topic, key: String(value[keyField]), version: Number(value['version'] ?? 0), value, time };
 }

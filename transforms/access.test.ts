@@ -4,7 +4,7 @@ import type { DoorRow, GrantRow } from '../connectors/access-control/rows.js';
 import type { AccessGrant, Card, Door } from '../contracts/types.js';
 import { mapDoor } from './door.js';
 import { mapGrant } from './grant.js';
-import { closeAbsent, mappings, withMark, withoutMark } from './index.js';
+import { closeAbsent, kinds, withMark, withoutMark } from './index.js';
 import { contextOf, contractBreach, reasonOf, recordsOf, valueOf } from './mapping.test-support.js';
 
 const PROFILE = { personSource: 'core', cardSource: 'core' };
@@ -137,7 +137,7 @@ describe('grants', () => {
     );
     fc.assert(
       fc.property(row, (value) => {
-        const mapped = mappings.grant(value, context);
+        const mapped = kinds.grant.map(value, context);
         if (mapped.kind === 'records') recordsOf(mapped);
       }),
     );
@@ -147,7 +147,7 @@ describe('grants', () => {
 describe('what a later fact says of an earlier record', () => {
   const card = (over: object = {}) => {
     const value = valueOf<Card>(
-      mappings.card({ cardno: '1', sno: '1', cardver: '4', ...over }, contextOf()),
+      kinds.card.map({ cardno: '1', sno: '1', cardver: '4', ...over }, contextOf()),
       'master.card',
     );
     return value as unknown as Readonly<Record<string, unknown>>;
@@ -171,7 +171,7 @@ describe('what a later fact says of an earlier record', () => {
 
   it('grants are revoked, doors disabled, people left', () => {
     const of = (name: 'grant' | 'door' | 'card', row: unknown, topic: never) =>
-      closeAbsent(topic, valueOf(mappings[name](row, context), topic), { asOf: 5 })?.value;
+      closeAbsent(topic, valueOf(kinds[name].map(row, context), topic), { asOf: 5 })?.value;
     expect(of('grant', GRANT, 'master.access-grant' as never)).toMatchObject({ state: 'REVOKED' });
     expect(of('door', { id: 'd1' }, 'master.door' as never)).toMatchObject({ state: 'DISABLED' });
     expect(of('card', { cardno: '1', sno: '1' }, 'hub.person-source' as never)).toMatchObject({
@@ -182,8 +182,8 @@ describe('what a later fact says of an earlier record', () => {
   it('a record marked afterwards is the same as one that was mapped with the mark', () => {
     const clash = contextOf({ cardsByCredential: () => ({ kind: 'one', cardKey: 'core:2' }) });
     const row = { cardno: '1', cardid: '5630F009' };
-    const plain = valueOf<Record<string, unknown>>(mappings.card(row, contextOf()), 'master.card');
-    const mapped = valueOf(mappings.card(row, clash), 'master.card');
+    const plain = valueOf<Record<string, unknown>>(kinds.card.map(row, contextOf()), 'master.card');
+    const mapped = valueOf(kinds.card.map(row, clash), 'master.card');
     const marked = withMark('master.card', plain, 'AMBIGUOUS_CREDENTIAL', { asOf: 1 });
     expect(marked?.value).toEqual(mapped);
     expect(withMark('master.card', marked!.value as never, 'AMBIGUOUS_CREDENTIAL', { asOf: 1 })).toBeNull();

@@ -26,11 +26,16 @@ import * as codes from './codes.js';
 import { code, date, fen, instant, mapRow, optionalCode, optionalId, quality, reject } from './fields.js';
 import { requiredId, requiredInstant, shownProfile, version } from './fields.js';
 import { canonicalIdDocument, isResidentIdNumber } from './ids.js';
+import type { RecordKind, StateTopic } from './kind.js';
 import type { MoneyUnit } from './money.js';
 import { cleanName } from './names.js';
 import type { ContractRecord, FilterReason, MapContext, Mapped, Mark } from './outcome.js';
 import { textOrNull } from './text.js';
 import { businessDate } from './time.js';
+
+/** A card lives on one of these two, by its type. */
+export const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
+export type CardTopic = (typeof CARD_TOPICS)[number];
 
 /** The `mapping` options of a card-core instance in hub.yaml. All are optional. */
 export interface CardProfile {
@@ -484,3 +489,24 @@ function changeOf(change: CardChange, common: CommonCard, context: MapContext): 
     dataQuality: quality(marks),
   };
 }
+
+const cardTopic = {
+  key: 'cardKey',
+  gone: 'CLOSED',
+  // A replaced card stays so: a view must still know why it denies.
+  ended: ['REPLACED'],
+} as const satisfies StateTopic<'master.card'>;
+
+export const cardKind: RecordKind = {
+  map: (row, context) => mapCard(row as CardRow, context),
+  profile: cardProfileSchema,
+  state: {
+    'hub.person-source': { key: 'personKey', gone: 'LEFT' },
+    'master.card': cardTopic,
+    'hub.out-of-scope-card': cardTopic,
+    'master.account': { key: 'accountKey', gone: 'CLOSED' },
+  },
+  rows: CARD_TOPICS,
+  events: { 'master.card-event': { says: ['occurredAt', 'cardKey', 'kind'] } },
+  lossOf,
+};

@@ -21,7 +21,9 @@ import {
   requiredInstant,
   shownProfile,
 } from './fields.js';
-import type { AccessProfile } from './grant.js';
+import { doorTopic } from './door.js';
+import { accessProfileSchema, type AccessProfile } from './grant.js';
+import type { RecordKind } from './kind.js';
 import type { ContractRecord, MapContext, Mapped, Mark } from './outcome.js';
 import { cleanText, foldWidth, textOrNull } from './text.js';
 import { businessDate } from './time.js';
@@ -47,10 +49,9 @@ export function mapSwipe(row: SwipeRow, context: MapContext): Mapped {
     if (profile.impliesDoors === undefined && !context.doorKnown(doorKey)) marks.add('DOOR_UNKNOWN');
     const holder = holderOf(row, profile, marks, context);
     const { occurredAt, collectedAt } = timesOf(row, profile, marks);
-    // The parts of the published event name the swipe as well as its number does, and hold no number.
     const who = holder.cardKey ?? holder.credentialPseudonym;
-    const tuple = `${who}|${Math.floor(occurredAt / MINUTE_MS)}|${doorKey}|${place.direction}`;
-    if (context.seenBefore(tuple, eventId)) marks.add('POSSIBLE_REPEAT');
+    if (context.seenBefore(tupleOf(who, occurredAt, doorKey, place.direction), eventId))
+      marks.add('POSSIBLE_REPEAT');
     const dataQuality = quality(marks);
     const value: DoorEvent = {
       eventId,
@@ -72,6 +73,11 @@ export function mapSwipe(row: SwipeRow, context: MapContext): Mapped {
     if (profile.impliesDoors !== undefined) records.push(impliedDoor(place.doorId, profile, context));
     return { kind: 'records', records, marks: dataQuality };
   });
+}
+
+/** Two swipes with one tuple may be one. The parts name it as well as its number does, and hold no number. */
+function tupleOf(who: string | null, occurredAt: number, doorKey: string, direction: Direction): string {
+  return `${who ?? ''}|${Math.floor(occurredAt / MINUTE_MS)}|${doorKey}|${direction}`;
 }
 
 function naturalId(row: SwipeRow): string {
@@ -196,3 +202,19 @@ function impliedDoor(doorId: string, profile: AccessProfile, context: MapContext
   };
   return { topic: 'master.door', key: doorKey, version: 0, value, time: context.asOf };
 }
+
+export const swipeKind: RecordKind = {
+  map: (row, context) => mapSwipe(row as SwipeRow, context),
+  profile: accessProfileSchema,
+  // Where swipes are all that names a door.
+  state: { 'master.door': doorTopic },
+  rows: [],
+  events: {
+    'master.door-event': {
+      says: ['occurredAt', 'doorKey', 'direction', 'granted'],
+      tuple: ({ cardKey, credentialPseudonym, occurredAt, doorKey, direction }) =>
+        tupleOf(cardKey ?? credentialPseudonym, occurredAt, doorKey, direction),
+    },
+  },
+  looksUpCards: true,
+};

@@ -4,7 +4,8 @@ import type { Door } from '../contracts/types.js';
 import type { CodeTable, DoorClass } from './codes.js';
 import * as codes from './codes.js';
 import { code, mapRow, placeId, quality, requiredId } from './fields.js';
-import type { AccessProfile } from './grant.js';
+import { accessProfileSchema, type AccessProfile } from './grant.js';
+import type { RecordKind, StateTopic } from './kind.js';
 import type { MapContext, Mapped, Mark } from './outcome.js';
 import { foldWidth, textOrNull } from './text.js';
 
@@ -58,3 +59,13 @@ function classOf(text: string | undefined, profile: AccessProfile, marks: Set<Ma
   if (found === undefined) marks.add('CODE_UNMAPPED');
   return found ?? 'UNKNOWN';
 }
+
+export const doorTopic: StateTopic<'master.door'> = { key: 'doorKey', gone: 'DISABLED' };
+
+export const doorKind: RecordKind = {
+  map: (row, context) => mapDoor(row as DoorRow, context),
+  profile: accessProfileSchema,
+  state: { 'master.door': doorTopic },
+  rows: ['master.door'],
+  events: {},
+};

@@ -4,6 +4,7 @@ import type { AccessGrant, GrantResourceType, GrantSubjectType, ScheduleSpan } f
 import type { CodeTable, DirectionCode, DoorClass } from './codes.js';
 import * as codes from './codes.js';
 import { code, instant, mapRow, placeId, reject, requiredId } from './fields.js';
+import type { RecordKind } from './kind.js';
 import type { MapContext, Mapped } from './outcome.js';
 import { foldWidth, trim } from './text.js';
 import { endOfDay, isNoTime, parseDate, startOfDay } from './time.js';
@@ -161,3 +162,11 @@ function spanOf(span: GrantSchedule, index: number): ScheduleSpan {
     until: clock(span.until, `${path}.until`, 1440),
   };
 }
+
+export const grantKind: RecordKind = {
+  map: (row, context) => mapGrant(row as GrantRow, context),
+  profile: accessProfileSchema,
+  state: { 'master.access-grant': { key: 'grantKey', gone: 'REVOKED' } },
+  rows: ['master.access-grant'],
+  events: {},
+};

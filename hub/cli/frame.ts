@@ -139,7 +139,7 @@ async function runCommand<Options extends object>(
 }
 
 async function load(frame: Frame, options: CommonOptions): Promise<Config> {
-  const [{ loadConfig }, { readerProfileSchema }, { mappingProfileSchemas }] = await Promise.all([
+  const [{ loadConfig }, { readerProfileSchema }, { profileSchema }] = await Promise.all([
     import('../config/load.js'),
     import('../../transforms/reader-profiles.js'),
     import('../../transforms/index.js'),
@@ -151,12 +151,9 @@ async function load(frame: Frame, options: CommonOptions): Promise<Config> {
     cwd: frame.cwd,
     specs: factories.map(({ spec }) => spec),
     readerProfileSchema,
-    // All streams of one connector share one mapping section, and one form of it.
     mappingSchema: (kind) => {
-      const maps = factories.find(({ spec }) => spec.kind === kind)?.spec.streams[0]?.maps;
-      return maps === undefined
-        ? undefined
-        : mappingProfileSchemas[maps as keyof typeof mappingProfileSchemas];
+      const streams = factories.find(({ spec }) => spec.kind === kind)?.spec.streams;
+      return streams === undefined ? undefined : profileSchema(streams.map(({ maps }) => maps));
     },
     ...(options.log === undefined ? {} : { log: options.log }),
   });

@@ -1,5 +1,6 @@
 import type { ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
 import { TOPICS } from '../../contracts/types.js';
+import { kindOf } from '../../transforms/kinds.js';
 import type { Config } from '../config/types.js';
 import type { Codecs } from '../log/envelope.js';
 import { LogError, type Log } from '../log/log.js';
@@ -72,7 +73,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       await Promise.allSettled(sources.map(({ connector }) => connector.close()));
       await log.close();
     };
-    const cards = streams.some(({ deps }) => deps.stream.spec.maps === 'swipe');
+    const cards = streams.some(({ deps }) => kindOf(deps.stream.spec.maps).looksUpCards === true);
     return {
       config,
       log,

@@ -1,14 +1,13 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Connector, ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
-import { closeAbsent, isClosable, lossOf, mappings, type StateValue } from '../../transforms/index.js';
+import { closeAbsent, eventContent, eventTuple, kindOf, type StateValue } from '../../transforms/index.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { Config, SourceConfig, StreamConfig } from '../config/types.js';
 import type { Codecs } from '../log/envelope.js';
 import type { Log } from '../log/log.js';
 import type { Directory } from '../sync/directory.js';
-import { eventTuple } from '../sync/published.js';
-import { eventContent, type SealedRaw } from '../sync/rows.js';
+import type { SealedRaw } from '../sync/rows.js';
 import type { StreamDeps, StreamNote } from '../sync/stream.js';
 import { recordCodec } from './codec.js';
 
@@ -91,7 +90,8 @@ function planStream(source: OpenSource, stream: StreamConfig, parts: SharedByStr
   const name = `${source.config.name}/${stream.name}`;
   const { tenant } = parts.config;
   const opened = source.connector.stream(stream.name);
-  const mapping = mappings[opened.spec.maps as keyof typeof mappings];
+  const kind = kindOf(opened.spec.maps);
+  const profile = source.config.mapping;
   const codec = recordCodec(parts.codecs, `/${tenant}/${name}`, parts.now);
   const after = stream.after.map((other) => partitionId(tenant, other));
   const deps: StreamDeps = {
@@ -100,9 +100,9 @@ function planStream(source: OpenSource, stream: StreamConfig, parts: SharedByStr
     stream: opened,
     log: parts.log,
     codec,
-    mapping: (row, context) => mapping(row, context),
+    mapping: kind.map,
     validate: parts.ajv.compile<unknown>(opened.spec.rowSchema),
-    profile: source.config.mapping,
+    profile,
     timing: {
       pollMs: stream.pollMs,
       snapshotEveryMs: stream.snapshotEveryMs ?? SNAPSHOT_EVERY_MS_DEFAULT,
@@ -113,11 +113,10 @@ function planStream(source: OpenSource, stream: StreamConfig, parts: SharedByStr
     seal: parts.seal,
     readEvent: (topic, value) => {
       const event = codec.decode(topic, value);
-      return { content: eventContent(event), tuple: eventTuple(topic, event) };
+      return { content: eventContent(topic, event), tuple: eventTuple(topic, event) };
     },
-    lossOf: (row) => (opened.spec.maps === 'card' ? lossOf(row, source.config.mapping) : null),
-    closeAbsent: (topic, value, asOf) =>
-      isClosable(topic) ? closeAbsent(topic, value as StateValue, { asOf }) : null,
+    lossOf: (row) => kind.lossOf?.(row, profile) ?? null,
+    closeAbsent: (topic, value, asOf) => closeAbsent(topic, value as StateValue, { asOf }),
     lookups: () => parts.directory.lookups(after),
     now: parts.now,
     note: parts.note,

@@ -1,7 +1,8 @@
 import type { AbsenceProof, Stream } from '../../connectors/sdk.js';
+import { hasEnded, kindOf } from '../../transforms/kinds.js';
 import type { ContractRecord } from '../../transforms/outcome.js';
 import type { Progress } from './position.js';
-import { rowTopics, type Published } from './published.js';
+import type { Published } from './published.js';
 import type { RecordCodec } from './rows.js';
 import {
   ABSENT_IDS_KEPT,
@@ -11,9 +12,6 @@ import {
   type AbsenceLimit,
   type AbsenceVerdict,
 } from './snapshot.js';
-
-/** States after which a row's absence is no news. */
-const ENDED = new Set(['CLOSED', 'REPLACED', 'REMOVED', 'REVOKED', 'DISABLED', 'LEFT']);
 
 const LOOKUP_CHUNK = 200;
 
@@ -46,10 +44,10 @@ export interface ListingEnd {
 export function openIds(deps: Pick<AbsenceDeps, 'source' | 'maps' | 'codec' | 'published'>): string[] {
   const ids: string[] = [];
   const prefix = `${deps.source}:`.length;
-  for (const topic of rowTopics(deps.maps)) {
+  for (const topic of kindOf(deps.maps).rows) {
     for (const [key, bytes] of deps.published.entries(topic)) {
       const state = (deps.codec.decode(topic, bytes) as { state: string }).state;
-      if (!ENDED.has(state)) ids.push(key.slice(prefix));
+      if (!hasEnded(topic, state)) ids.push(key.slice(prefix));
     }
   }
   return ids;
@@ -130,7 +128,7 @@ export function closeRows(
   const records: ContractRecord[] = [];
   for (const id of ids) {
     const key = `${deps.source}:${id}`;
-    for (const topic of rowTopics(deps.maps)) {
+    for (const topic of kindOf(deps.maps).rows) {
       const bytes = deps.published.value(topic, key);
       if (bytes === undefined) continue;
       const record = close(topic, deps.codec.decode(topic, bytes));

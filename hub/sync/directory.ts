@@ -1,9 +1,9 @@
 import type { Card, Door, Position } from '../../contracts/types.js';
 import type { CredentialMatch } from '../../transforms/outcome.js';
+import { CARD_TOPICS } from '../../transforms/card.js';
 import { aliasesOf, SCHEMES, type CardCredential } from '../../transforms/card-number.js';
 import type { Log, ReadBatch } from '../log/log.js';
 import { CredentialIndex, type CardLike } from './credentials.js';
-import { CARD_TOPICS } from './published.js';
 import type { RecordCodec } from './rows.js';
 import type { Lookups } from './stream.js';
 

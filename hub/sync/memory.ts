@@ -1,6 +1,7 @@
+import { CARD_TOPICS } from '../../transforms/card.js';
 import { CredentialIndex } from './credentials.js';
 import type { Progress } from './position.js';
-import { CARD_TOPICS, ownedTopics, rebuildPublished, type Published } from './published.js';
+import { ownedTopics, rebuildPublished, type Published } from './published.js';
 import { RowMapper } from './rows.js';
 import type { StreamDeps } from './stream.js';
 

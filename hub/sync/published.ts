@@ -1,4 +1,4 @@
-import type { DoorEvent } from '../../contracts/types.js';
+import { kindOf } from '../../transforms/kinds.js';
 import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../log/log.js';
 
 /**
@@ -10,7 +10,6 @@ import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../lo
 /** Events within which a repeat is recognised, for each stream: the newest so many (rule 7). */
 export const EVENT_WINDOW = 300_000;
 
-const MINUTE_MS = 60_000;
 /** Another writer's transaction ends by its timeout (10 s) and the coordinator's look for such (10 s). */
 const HELD_BACK_MS_MAX = 40_000;
 const LOOK_AGAIN_MS = 100;
@@ -24,32 +23,8 @@ const QUARANTINE = 'hub.quarantine';
 
 /** The topics that a mapping writes; one stream owns a key (rule 5). */
 export function ownedTopics(maps: string): OwnedTopics {
-  switch (maps) {
-    case 'card':
-      return {
-        state: ['hub.person-source', 'master.card', 'hub.out-of-scope-card', 'master.account', QUARANTINE],
-        events: ['master.card-event'],
-      };
-    case 'door':
-      return { state: ['master.door', QUARANTINE], events: [] };
-    case 'grant':
-      return { state: ['master.access-grant', QUARANTINE], events: [] };
-    case 'swipe':
-      return { state: ['master.door', QUARANTINE], events: ['master.door-event'] };
-    default:
-      throw new Error(`no mapping is called ${maps}`);
-  }
-}
-
-/** A card lives on one of these two, by its type. */
-export const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
-
-/** The topics whose records stand for the row itself, by which absence is judged. */
-export function rowTopics(maps: string): readonly string[] {
-  if (maps === 'card') return CARD_TOPICS;
-  if (maps === 'door') return ['master.door'];
-  if (maps === 'grant') return ['master.access-grant'];
-  return [];
+  const { state, events } = kindOf(maps);
+  return { state: [...Object.keys(state), QUARANTINE], events: Object.keys(events) };
 }
 
 export class Published {
@@ -185,12 +160,4 @@ async function* readPast(
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
-}
-
-/** The tuple by which a swipe's mapping asks `repeats`, read back from a published door event. */
-export function eventTuple(topic: string, value: object): string | null {
-  if (topic !== 'master.door-event') return null;
-  const event = value as DoorEvent;
-  const who = event.cardKey ?? event.credentialPseudonym ?? '';
-  return `${who}|${Math.floor(event.occurredAt / MINUTE_MS)}|${event.doorKey}|${event.direction}`;
 }

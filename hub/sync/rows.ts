@@ -6,16 +6,17 @@ import {
   closeMoved,
   otherCardTopic,
   withLoss,
-  type CardTopic,
   type Loss,
   type StateValue,
 } from '../../transforms/absence.js';
+import { CARD_TOPICS, type CardTopic } from '../../transforms/card.js';
+import { eventContent } from '../../transforms/kinds.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
 import { ENDED, type CardLike, type CredentialIndex } from './credentials.js';
 import { digestOf, type TopicDigest } from './position.js';
-import { CARD_TOPICS, type Published } from './published.js';
+import type { Published } from './published.js';
 
 /**
  * Source rows → records and outcomes. It changes `published`, `credentials` and `digests` as it goes: when
@@ -136,7 +137,7 @@ export class RowMapper {
   #clashes(record: ContractRecord): boolean {
     if (record.eventId === undefined) return false;
     const before = this.deps.published.eventContent(record.eventId);
-    return before !== undefined && before !== eventContent(record.value);
+    return before !== undefined && before !== eventContent(record.topic, record.value);
   }
 
   #apply(record: ContractRecord, id: string, batch: RowBatch, marks: Set<Mark>): 'new' | 'same' | 'older' {
@@ -176,7 +177,7 @@ export class RowMapper {
 
   #applyEvent(record: ContractRecord, eventId: string, batch: RowBatch): 'new' | 'same' {
     if (this.deps.published.eventContent(eventId) !== undefined) return 'same';
-    this.deps.published.addEvent(eventId, eventContent(record.value));
+    this.deps.published.addEvent(eventId, eventContent(record.topic, record.value));
     const value = this.deps.codec.encode(record.topic, record.value);
     this.#push(batch, record.topic, record.key, value, eventId, record.time);
     return 'new';
@@ -333,18 +334,4 @@ function withMark(card: Card, mark: Mark): Card {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
-}
-
-/**
- * The part of an event that its source row alone decides. Two rows with one id and different content are a
- * fault of the upstream; whether the card was known when the row was read is not.
- */
-export function eventContent(value: object): string {
-  const event = value as Record<string, unknown>;
-  return [
-    event.occurredAt,
-    event.doorKey ?? event.cardKey,
-    event.direction ?? event.kind,
-    event.granted,
-  ].join('|');
 }

@@ -1,0 +1,72 @@
+/** The record kinds by the name that a stream's spec gives (`maps`), and what they say of their topics. */
+import { cardKind } from './card.js';
+import { swipeKind } from './door-event.js';
+import { doorKind } from './door.js';
+import { grantKind } from './grant.js';
+import type { EventTopic, ProfileSchema, RecordKind, StateTopic } from './kind.js';
+
+export const kinds = {
+  card: cardKind,
+  door: doorKind,
+  grant: grantKind,
+  swipe: swipeKind,
+} as const satisfies Readonly<Record<string, RecordKind>>;
+
+export type KindName = keyof typeof kinds;
+
+/** Throws where a spec names a kind that there is not. */
+export function kindOf(maps: string): RecordKind {
+  const kind = (kinds as Readonly<Record<string, RecordKind>>)[maps];
+  if (kind === undefined) throw new Error(`no mapping is called ${maps}`);
+  return kind;
+}
+
+const all: readonly RecordKind[] = Object.values(kinds);
+const entries = <V>(of: (kind: RecordKind) => Readonly<Record<string, V | undefined>>) =>
+  new Map(all.flatMap((kind) => Object.entries(of(kind)) as [string, V][]));
+// Their functions and fields belong to the topic's own values; by a topic's name only they are met again.
+const stateTopics = entries(({ state }) => state as Readonly<Record<string, StateTopic>>);
+const eventTopics = entries(({ events }) => events as Readonly<Record<string, EventTopic>>);
+
+/** How things on this topic end; undefined: absence ends nothing there. */
+export function stateTopic(topic: string): StateTopic | undefined {
+  return stateTopics.get(topic);
+}
+
+/** True in a state after which a thing's absence is no news. */
+export function hasEnded(topic: string, state: string): boolean {
+  const facts = stateTopics.get(topic);
+  if (facts === undefined || state === 'REMOVED' || state === facts.gone) return true;
+  return (facts.ended as readonly string[] | undefined)?.includes(state) ?? false;
+}
+
+function eventTopic(topic: string): EventTopic {
+  const facts = eventTopics.get(topic);
+  if (facts === undefined) throw new Error(`no record kind declares the event topic ${topic}`);
+  return facts;
+}
+
+/** The part of an event that its source row alone decides (`EventTopic.says`), as one text. */
+export function eventContent(topic: string, value: object): string {
+  const event = value as Readonly<Record<string, unknown>>;
+  return eventTopic(topic)
+    .says.map((field) => event[field])
+    .join('|');
+}
+
+/** The tuple by which the event's mapping asks `seenBefore`, read back from the published event. */
+export function eventTuple(topic: string, value: object): string | null {
+  const { tuple } = eventTopic(topic) as { readonly tuple?: (event: object) => string | null };
+  return tuple?.(value) ?? null;
+}
+
+/**
+ * JSON Schema of the `mapping` section of a connector whose streams map as these: its streams share one section, so
+ * it may hold what any of them reads.
+ */
+export function profileSchema(maps: readonly string[]): ProfileSchema {
+  const schemas = [...new Set(maps.map((name) => kindOf(name).profile))];
+  if (schemas.length === 1) return schemas[0] as ProfileSchema;
+  const properties = Object.assign({}, ...schemas.map((schema) => schema['properties'])) as object;
+  return { type: 'object', additionalProperties: false, properties };
+}
