@@ -162,6 +162,35 @@ describe('an export folder of cards', () => {
     expect((await read()).rows.at(-1)?.damage?.code).toBe('TORN_LINE');
   });
 
+  it('takes a file that ends exactly at its last delimiter for torn, unless the exporter says that it is whole', async () => {
+    const cut = (people(0, 3) + '100003,李四,').replaceAll('"', '');
+    for (const encoding of ['gb18030', 'utf-16le']) {
+      const open = (more: object) =>
+        openValid(cardFiles, { ...cardOptions, ...more, encoding }).stream('cards');
+      await write('cards.csv', cut.replaceAll('张,', '张'), encoding);
+      await write('cards.csv.done', '');
+      const { rows, last } = await read(open({}));
+      expect(rows.at(-1)?.damage).toMatchObject({
+        code: 'TORN_LINE',
+        detail: 'line 5: nothing after the last delimiter; the file ends without a line end',
+      });
+      expect([rows.length, last.absenceUsable]).toEqual([4, false]);
+      expect((await read(open({ complete: 'marker' }))).last.absenceUsable).toBe(true);
+      // A field that is empty and written so has not been cut.
+      await write('cards.csv', people(0, 3) + '100003,李四,""', encoding);
+      expect((await read(open({}))).last.absenceUsable).toBe(true);
+    }
+  });
+
+  it('takes any last line without a line end for torn where the upstream always writes one', async () => {
+    await write('cards.csv', people(0, 3).slice(0, -2), 'gb18030');
+    expect((await read()).rows.at(-1)?.damage).toBeUndefined();
+    const ended = openValid(cardFiles, { ...cardOptions, lastLine: 'ended' });
+    expect((await read(ended.stream('cards'))).rows.at(-1)?.damage?.code).toBe('TORN_LINE');
+    await write('cards.csv', people(0, 3), 'gb18030');
+    expect((await read(ended.stream('cards'))).last.absenceUsable).toBe(true);
+  });
+
   it('takes a whole last line without a line end as a row', async () => {
     await write('cards.csv', people(0, 2).trimEnd(), 'gb18030');
     const { rows, last } = await read();
@@ -239,6 +268,17 @@ describe('a folder of swipes', () => {
     expect(ids.length).toBe(4);
     expect(new Set(ids).size).toBe(3);
     expect(ids[2]).toBe(ids[0]);
+  });
+
+  it('names a torn line with its file, and says of the whole file’s line that it was that one', async () => {
+    await write('swipes-1.csv', `${swipes(0, 2)}7,2019/4/1 0:02,`, 'gb18030');
+    await write('swipes-2.csv', `${swipes(2, 4)}8`, 'gb18030');
+    const torn = await read(null);
+    const lines = torn.flatMap((page) => page.rows).filter((row) => row.damage !== undefined);
+    expect(lines.map((row) => row.id)).toEqual(['swipes-1.csv:line-4', 'swipes-2.csv:line-4']);
+    await write('swipes-1.csv', swipes(0, 3), 'gb18030');
+    const whole = (await read(torn.at(-1)!.next)).flatMap((page) => page.rows);
+    expect(whole.map((row) => row.lineId).at(-1)).toBe('swipes-1.csv:line-4');
   });
 
   it('takes door and direction out of the address', async () => {

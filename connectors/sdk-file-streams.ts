@@ -8,7 +8,7 @@ import {
   type Stream,
   type StreamSpec,
 } from './sdk.js';
-import type { RowReader } from './sdk-files.js';
+import type { LineNames, RowReader } from './sdk-files.js';
 import type { Place } from './sdk-csv.js';
 import type { DropFile } from './sdk-folder.js';
 import { isObject } from './sdk-json.js';
@@ -163,7 +163,7 @@ export function fileFeed(spec: StreamSpec, reader: RowReader, context: Connector
       const asOf = Math.max(0, ...files.map((each) => each.modifiedAt)) || context.now();
       if (file === undefined) return { rows: [], next: cursorOf(at.done, null), state: 'end', asOf };
       const digest = await reader.folder.digest(file, signal);
-      const page = file.size === 0 ? EMPTY : await reader.page(file, digest, place, signal);
+      const page = file.size === 0 ? EMPTY : await reader.page(file, digest, place, signal, names(file));
       if (!page.end) {
         const open = { digest, offset: page.next.offset, line: page.next.line };
         return { rows: page.rows, next: cursorOf(at.done, open), state: 'more', asOf: file.modifiedAt };
@@ -174,6 +174,9 @@ export function fileFeed(spec: StreamSpec, reader: RowReader, context: Connector
     },
   };
 }
+
+/** Each file of a feed has a line 7: a line that cannot be read is named with its file. */
+const names = (file: DropFile): LineNames => ({ linePrefix: `${file.name}:` });
 
 const EMPTY = { rows: [], next: { offset: 0, line: 1 }, end: true, damaged: 0 };
 

@@ -6,6 +6,7 @@ import {
   codecOf,
   readPiece,
   splitRecord,
+  type Codec,
   type Piece,
   type Place,
   type RawRecord,
@@ -22,6 +23,8 @@ export interface FileProfile extends FolderOptions {
   readonly newest: 'name' | 'modified';
   readonly pageRows: number;
   readonly recordBytesMax: number;
+  /** Whether the upstream ends the last line of a whole file with a line end. */
+  readonly lastLine: 'any' | 'ended';
 }
 
 /** JSON Schema properties of {@link FileProfile}, for the options of a file connector. */
@@ -65,6 +68,12 @@ export const fileProfileProperties: JsonSchema = {
     default: 65_536,
     description: 'Longest line, bytes; a longer one is quarantined.',
   },
+  lastLine: {
+    enum: ['any', 'ended'],
+    default: 'any',
+    description:
+      'A last line without a line end is torn: `ended`: always; `any`: when columns are missing or the file ends at a delimiter (not with complete: marker).',
+  },
 };
 
 const DEFAULTS: Omit<FileProfile, 'folder'> = {
@@ -78,6 +87,7 @@ const DEFAULTS: Omit<FileProfile, 'folder'> = {
   newest: 'name',
   pageRows: 5_000,
   recordBytesMax: 65_536,
+  lastLine: 'any',
 };
 
 /** Options as given, with the defaults that the schema states. */
@@ -112,6 +122,12 @@ export interface MadeRow {
  */
 export type RowMaker = (header: Header) => (fields: readonly string[], contentKey?: string) => MadeRow;
 
+/** How a page's rows are called that have no id of their own. */
+export interface LineNames {
+  /** Before `line-N`: nothing in listings, whose lines are those of the newest file; the file's name in feeds. */
+  readonly linePrefix: string;
+}
+
 export interface RowPage {
   readonly rows: readonly SourceRow[];
   readonly next: Place;
@@ -123,7 +139,13 @@ export interface RowPage {
 export interface RowReader {
   readonly folder: Folder;
   readonly profile: FileProfile;
-  page(file: DropFile, digest: string, place: Place | null, signal: AbortSignal): Promise<RowPage>;
+  page(
+    file: DropFile,
+    digest: string,
+    place: Place | null,
+    signal: AbortSignal,
+    names?: LineNames,
+  ): Promise<RowPage>;
   header(file: DropFile): Promise<Header>;
   /** The data of one row's bytes, by the columns of the newest file; undefined where they do not fit. */
   reparse(raw: Uint8Array): Promise<unknown>;
@@ -159,7 +181,7 @@ export function openRows(
       const fields = splitRecord(codec.loose.decode(raw), profile.delimiter);
       return fields?.length === header.columns.length ? make(header)(fields).data : undefined;
     },
-    async page(file, digest, place, signal) {
+    async page(file, digest, place, signal, { linePrefix } = { linePrefix: '' }) {
       signal.throwIfAborted();
       const { start, width, row } = await begin(file, digest);
       const handle = await open(file.path);
@@ -172,13 +194,14 @@ export function openRows(
         let damaged = 0;
         const rows = piece.records.map((record): SourceRow => {
           const at = `${digest}:${record.line}`;
-          const damage = record.damage ?? countDamage(record, width);
+          const lineId = `${linePrefix}line-${record.line}`;
+          const damage = record.damage ?? shapeDamage(record, width, profile, codec);
           if (damage === undefined) {
-            const made = row(record.fields, keys?.next(record));
-            return { id: made.id ?? `line-${record.line}`, at, data: made.data, raw: record.raw };
+            const { id = lineId, data } = row(record.fields, keys?.next(record));
+            return { id, at, data, raw: record.raw, lineId };
           }
           damaged += 1;
-          return { id: `line-${record.line}`, at, data: null, raw: record.raw, damage };
+          return { id: lineId, at, data: null, raw: record.raw, damage };
         });
         keys?.arrived(piece.next);
         await folder.verify(file);
@@ -233,13 +256,35 @@ function contentKeyTracker() {
   };
 }
 
-function countDamage(record: RawRecord, width: number): SourceRow['damage'] {
-  if (record.fields.length === width) return undefined;
-  const detail = `line ${record.line}: ${record.fields.length} fields, expected ${width}`;
-  return record.unterminated
-    ? { code: 'TORN_LINE', path: '', detail: `${detail}; the file ends without a line end` }
-    : { code: 'COLUMN_COUNT', path: '', detail };
+/**
+ * A line whose fields are not those of the header, or that a cut has left with as many: cut at its last
+ * delimiter it ends in a field that looks empty. Nothing is guessed then. Where the file really is whole, its
+ * line waits in quarantine: a replay publishes it as it stands, and `complete: marker` says it beforehand.
+ */
+function shapeDamage(
+  record: RawRecord,
+  width: number,
+  profile: FileProfile,
+  codec: Codec,
+): SourceRow['damage'] {
+  const { fields, line, unterminated } = record;
+  const torn = (what: string): SourceRow['damage'] => {
+    const detail = `line ${line}: ${what}; the file ends without a line end`;
+    return { code: 'TORN_LINE', path: '', detail };
+  };
+  if (fields.length !== width) {
+    const what = `${fields.length} fields, expected ${width}`;
+    if (unterminated) return torn(what);
+    return { code: 'COLUMN_COUNT', path: '', detail: `line ${line}: ${what}` };
+  }
+  if (!unterminated) return undefined;
+  if (profile.lastLine === 'ended') return torn('may be cut, see option lastLine');
+  const isQuoted = record.raw.subarray(-codec.unit).includes(QUOTE);
+  const isCut = width > 1 && fields.at(-1) === '' && !isQuoted && profile.complete !== 'marker';
+  return isCut ? torn('nothing after the last delimiter') : undefined;
 }
+
+const QUOTE = 0x22;
 
 async function readHeader(file: DropFile, profile: FileProfile): Promise<{ header: Header; start: Place }> {
   /** What only a person can mend is `never`; a file that is still being written may be whole `later`. */

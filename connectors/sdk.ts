@@ -31,6 +31,11 @@ export interface SourceRow {
   readonly data: unknown;
   /** The bytes as they came (of this row), for quarantine. */
   readonly raw: Uint8Array;
+  /**
+   * The id that bytes in this place have while no row can be made of them (`line-12`): a refused row of that id is
+   * this one, and its stay in quarantine ends with this one's.
+   */
+  readonly lineId?: string;
   /** The connector could not make a row of these bytes; the loop quarantines it with this. */
   readonly damage?: RowDamage;
 }

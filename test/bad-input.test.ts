@@ -149,6 +149,18 @@ describe('a bad file', () => {
     expect(damaged?.['detail']).toMatch(/TORN_LINE: line 5: \d fields, expected 7/);
     await drop('cards-3.csv', whole);
     synced(await sync(), { read: 4, published: 1, unchanged: 3 });
+    const states = [...(await topic('hub.quarantine')).entries()].map(([key, { state }]) => [key, state]);
+    expect(states).toEqual([['core:cards:line-5', 'REPLAYED']]);
+    expect((await hub('reconcile', '--json')).exit).toBe(0);
+  });
+
+  it('cut exactly at its last delimiter publishes nothing of the row that was cut', async () => {
+    const whole = [HEAD, row(1), row(2), row(3), row(4), ''].join('\n');
+    await drop('cards-2.csv', whole.slice(0, whole.lastIndexOf(',') + 1));
+    synced(await sync(), { read: 4, unchanged: 3, quarantined: { DAMAGED_ROW: 1 } });
+    expect(usable(await topic('master.card'))).not.toContain('core:1004');
+    await drop('cards-3.csv', whole);
+    synced(await sync(), { read: 4, published: 1, unchanged: 3 });
   });
 
   it('in another encoding is refused as a whole, with the encoding that would fit', async () => {

@@ -91,7 +91,7 @@ export const cardFilesSpec: ConnectorSpec = {
   quirks: [
     'Older files than the newest one are never read: a listing says what is, not what happened.',
     'The data is as old as the file: its time of change is taken as the time of the data.',
-    'A last line without a line end is a row when it has all its columns, and a torn line otherwise.',
+    'A last line without a line end is a torn line when columns are missing or nothing follows its last delimiter, and a row otherwise. A line cut inside its last field cannot be told from a whole one: say lastLine: ended where the upstream ends every line, or let it drop a marker (complete: marker). A torn line waits in quarantine until a whole file is read; where the file was whole, a replay publishes it.',
     'A file whose encoding does not fit the profile is refused as a whole; single bad lines are quarantined.',
     'A file that changes while it is read is read again from its start.',
   ],

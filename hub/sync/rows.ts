@@ -244,7 +244,7 @@ export class RowMapper {
 
   #quarantine(row: SourceRow, page: PageFacts, reject: Reject, batch: RowBatch): RowOutcome {
     this.#believeLoss(row, page, batch);
-    const key = this.#rowKey(row);
+    const key = this.#rowKey(row.id);
     const rawDigest = this.deps.pseudonym(`raw:${Buffer.from(row.raw).toString('base64')}`);
     const bytes = this.deps.published.value('hub.quarantine', key);
     const before =
@@ -280,11 +280,14 @@ export class RowMapper {
   /** A later, sound form of the row ends its stay in quarantine. */
   #endQuarantine(row: SourceRow, page: PageFacts, batch: RowBatch): void {
     if (this.deps.published.isEmpty('hub.quarantine')) return;
-    const bytes = this.deps.published.value('hub.quarantine', this.#rowKey(row));
-    if (bytes === undefined) return;
-    const value = this.deps.codec.decode('hub.quarantine', bytes) as Quarantine;
-    if (value.state !== 'OPEN') return;
-    this.#pushQuarantine({ ...value, state: 'REPLAYED' }, `${page.place}${row.at}#r`, batch);
+    const ids = row.lineId === undefined || row.lineId === row.id ? [row.id] : [row.id, row.lineId];
+    ids.forEach((id, i) => {
+      const bytes = this.deps.published.value('hub.quarantine', this.#rowKey(id));
+      if (bytes === undefined) return;
+      const value = this.deps.codec.decode('hub.quarantine', bytes) as Quarantine;
+      if (value.state !== 'OPEN') return;
+      this.#pushQuarantine({ ...value, state: 'REPLAYED' }, `${page.place}${row.at}#r${i || ''}`, batch);
+    });
   }
 
   #pushQuarantine(value: Quarantine, id: string, batch: RowBatch): void {
@@ -315,9 +318,9 @@ export class RowMapper {
     this.deps.published.put(topic, key, value);
   }
 
-  #rowKey(row: SourceRow): string {
+  #rowKey(rowId: string): string {
     // An id may be anything, since the row was refused: a long one gets a name that fits into a key.
-    const id = Buffer.byteLength(row.id) <= ROW_ID_BYTES_MAX ? row.id : this.deps.pseudonym(`row:${row.id}`);
+    const id = Buffer.byteLength(rowId) <= ROW_ID_BYTES_MAX ? rowId : this.deps.pseudonym(`row:${rowId}`);
     return `${this.deps.source}:${this.deps.stream}:${id}`;
   }
 
