@@ -492,6 +492,52 @@ export interface CardEvent {
   readonly dataQuality: readonly string[];
 }
 
+/** What the console did. 操作类型 */
+export type ClassroomUseKind = 'POWERED_ON' | 'POWERED_OFF' | 'POWERED_OFF_BY_TIMER' | 'REFUSED' | 'UNKNOWN';
+
+/** How a swipe stands to the timetable. 课表核对 */
+export type TimetableCheck = 'IN_LESSON' | 'OUTSIDE_LESSON' | 'NO_LESSON' | 'UNKNOWN';
+
+/** A card at the console of a multimedia classroom, and the lesson that it was checked against. 多媒体教室刷卡记录 */
+export interface ClassroomUse {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Room key `{source}:{room id}`. 教室键 */
+  readonly roomKey: string;
+  /** Room as people name it. 教室名称 */
+  readonly room: string | null;
+  /** What the console did. 操作类型 */
+  readonly kind: ClassroomUseKind;
+  /** Card key, when the number belongs to exactly one known card. 卡片键 */
+  readonly cardKey: string | null;
+  /** Keyed hash of the number, `hmac-sha256:…`, when the card is unknown or ambiguous. 卡号假名 */
+  readonly credentialPseudonym: string | null;
+  /** Lesson of the timetable that the console checked the card against; null when it had none. 课程安排编号 */
+  readonly lessonId: string | null;
+  /** Start of that lesson, UTC milliseconds. 上课时间 */
+  readonly lessonFrom: number | null;
+  /** End of that lesson, UTC milliseconds. 下课时间 */
+  readonly lessonUntil: number | null;
+  /** How the time of the swipe stands to that lesson, as the hub finds it; UNKNOWN when the clock cannot be believed. 课表核对结果 */
+  readonly timetable: TimetableCheck;
+  /** Reason as the source gave it, unmapped. 上游原因 */
+  readonly upstreamReason: string | null;
+  /** The same reason as a code of `codes/decision-reasons.json`; null when it has no equal. 原因码 */
+  readonly reason: string | null;
+  /** When the source says it happened, UTC milliseconds; device clocks can be wrong (see dataQuality). 发生时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** When the server received it from the device, UTC milliseconds; null when it does not say. 采集时间 */
+  readonly collectedAt: number | null;
+  /** Running number of the event in its console; a string. 设备流水号 */
+  readonly deviceIndex: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** State of a door. 门状态 */
 export type DoorState = 'ACTIVE' | 'DISABLED' | 'REMOVED' | 'UNKNOWN';
 
@@ -559,6 +605,151 @@ export interface DoorEvent {
   readonly dataQuality: readonly string[];
 }
 
+/** State of a reader at the library. 读者状态 */
+export type PatronState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+/** A reader as the library knows one: no name, only keys, rights and validity. 图书馆读者 */
+export interface LibraryPatron {
+  /** Reader key `{source}:{patron id}`. 读者键 */
+  readonly patronKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Natural id of the reader in the library system. 读者编号 */
+  readonly patronId: string;
+  /** Version that the source gave to this thing, rising with each change; 0 when the source gives none (then the source position decides). 版本号 */
+  readonly version: number;
+  /** Person key `{person source}:{school number}` of hub.person-source; null when the library does not know the school number. 人员键 */
+  readonly holderKey: string | null;
+  /** Card key `{card source}:{card number}` of the card that the library has on file, which may be an older one. 卡片键 */
+  readonly cardKey: string | null;
+  /** Category of readers, the library’s own code. 读者类别 */
+  readonly category: string | null;
+  /** Home library, the library’s own code. 所属分馆 */
+  readonly branch: string | null;
+  /** The library has been told that the card is lost; it may lag behind the card core. 读者证挂失 */
+  readonly cardLost: boolean;
+  /** The library has suspended the reader. 停借 */
+  readonly restricted: boolean;
+  /** Day of enrolment (Asia/Shanghai). 注册日期 (days since 1970-01-01) */
+  readonly enrolledOn: number | null;
+  /** Last day of validity; valid to the end of that day in Asia/Shanghai. 有效期止 (days since 1970-01-01) */
+  readonly expiresOn: number | null;
+  /** State of the reader. 读者状态 */
+  readonly state: PatronState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** When the library last changed the reader, UTC milliseconds. 变更时间 */
+  readonly changedAt: number | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** Step of a loan. 借还类型 */
+export type LoanKind = 'CHECKED_OUT' | 'RENEWED' | 'RETURNED' | 'UNKNOWN';
+
+/** One step of a loan: checked out, renewed or returned. 图书借还记录 */
+export interface Loan {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Natural id of the loan in the library system; the same for all steps of one loan. 借阅编号 */
+  readonly loanId: string;
+  /** Reader key `{source}:{patron id}`; null after the library has made the loan anonymous. 读者键 */
+  readonly patronKey: string | null;
+  /** Item key `{source}:{item id}`, the copy and not the title. 馆藏键 */
+  readonly itemKey: string;
+  /** What happened. 借还类型 */
+  readonly kind: LoanKind;
+  /** When the source says it happened, UTC milliseconds; device clocks can be wrong (see dataQuality). 发生时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** Until when the item may be kept, as known with this step, UTC milliseconds. 应还时间 */
+  readonly dueAt: number | null;
+  /** Renewals of the loan so far; renewals between two readings show as a jump. 续借次数 */
+  readonly renewals: number | null;
+  /** Library at which it happened, the library’s own code. 分馆 */
+  readonly branch: string | null;
+  /** RETURNED only: after the due time. 是否逾期归还 */
+  readonly late: boolean | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** Whether a box is in use. 使用情况 */
+export type LockerOccupancy = 'FREE' | 'OCCUPIED' | 'UNKNOWN';
+
+/** State of a box. 箱格状态 */
+export type LockerState = 'ACTIVE' | 'DISABLED' | 'REMOVED' | 'UNKNOWN';
+
+/** A box of a bag locker, and whether it is in use. 电子寄包柜箱格 */
+export interface Locker {
+  /** Box key `{source}:{locker id}`. 箱格键 */
+  readonly lockerKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Natural id of the box in the locker system. 箱格编号 */
+  readonly lockerId: string;
+  /** Version that the source gave to this thing, rising with each change; 0 when the source gives none (then the source position decides). 版本号 */
+  readonly version: number;
+  /** Number that people read on the door. 箱号 */
+  readonly name: string;
+  /** Terminal that opens it, the vendor’s own id. 柜机 */
+  readonly kiosk: string | null;
+  /** Where it stands, as the source names it. 位置 */
+  readonly place: string | null;
+  /** Campus as the source names it. 校区 */
+  readonly campus: string | null;
+  /** Size as the source names it. 规格 */
+  readonly size: string | null;
+  /** Whether it holds somebody’s things. 使用情况 */
+  readonly occupancy: LockerOccupancy;
+  /** Session of the present use; the key to its events of master.locker-use. 使用会话 */
+  readonly sessionId: string | null;
+  /** When the present use began, UTC milliseconds. 占用起始时间 */
+  readonly occupiedSince: number | null;
+  /** State of the box; DISABLED is out of order or gone. 箱格状态 */
+  readonly state: LockerState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** What happened to a locker session. 使用类型 */
+export type LockerUseKind = 'OPENED' | 'REOPENED' | 'CLOSED' | 'OVERDUE' | 'OPENED_BY_STAFF' | 'UNKNOWN';
+
+/** Something that happened to a bag-locker session. 电子寄包柜使用记录 */
+export interface LockerUse {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Box key `{source}:{locker id}`. 箱格键 */
+  readonly lockerKey: string;
+  /** Session: from the first opening to the closing of one use. 使用会话 */
+  readonly sessionId: string;
+  /** What happened. 使用类型 */
+  readonly kind: LockerUseKind;
+  /** Card key, when the number belongs to exactly one known card. 卡片键 */
+  readonly cardKey: string | null;
+  /** Keyed hash of the number, `hmac-sha256:…`, when the card is unknown or ambiguous. 卡号假名 */
+  readonly credentialPseudonym: string | null;
+  /** Keyed hash of the member of staff who opened it, `hmac-sha256:…`; OPENED_BY_STAFF only. 工作人员假名 */
+  readonly staffPseudonym: string | null;
+  /** Why staff opened it, as the source says (lost card, overdue, clearing). 开柜原因 */
+  readonly cause: string | null;
+  /** When the source says it happened, UTC milliseconds; device clocks can be wrong (see dataQuality). 发生时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** When the server received it from the device, UTC milliseconds; null when it does not say. 采集时间 */
+  readonly collectedAt: number | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** Topic → shape of its values. */
 export interface TopicValue {
   readonly 'hub.command': Command;
@@ -572,8 +763,13 @@ export interface TopicValue {
   readonly 'master.account': Account;
   readonly 'master.card': Card;
   readonly 'master.card-event': CardEvent;
+  readonly 'master.classroom-use': ClassroomUse;
   readonly 'master.door': Door;
   readonly 'master.door-event': DoorEvent;
+  readonly 'master.library-patron': LibraryPatron;
+  readonly 'master.loan': Loan;
+  readonly 'master.locker': Locker;
+  readonly 'master.locker-use': LockerUse;
 }
 
 export type TopicName = keyof TopicValue;
@@ -602,6 +798,11 @@ export const TOPICS: readonly TopicSettings[] = [
   { name: 'master.account', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.card', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.card-event', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
+  { name: 'master.classroom-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'master.door', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.door-event', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
+  { name: 'master.library-patron', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'master.loan', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
+  { name: 'master.locker', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'master.locker-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
 ];

@@ -7,33 +7,17 @@
  */
 import type { SwipeRow } from '../connectors/access-control/rows.js';
 import type { Direction, Door, DoorEvent } from '../contracts/types.js';
-import { credentialText, parseCredential } from './card-number.js';
-import type { CardCredential } from './card-number.js';
 import * as codes from './codes.js';
-import {
-  code,
-  instant,
-  mapRow,
-  optionalId,
-  placeId,
-  quality,
-  reject,
-  requiredInstant,
-  shownProfile,
-} from './fields.js';
+import { code, mapRow, optionalId, placeId, quality, reject } from './fields.js';
 import { doorTopic } from './door.js';
 import { accessProfileSchema, type AccessProfile } from './grant.js';
+import { deviceTimes, holderOfCredential } from './holder.js';
 import type { RecordKind } from './kind.js';
 import type { ContractRecord, MapContext, Mapped, Mark } from './outcome.js';
 import { cleanText, foldWidth, textOrNull } from './text.js';
 import { businessDate } from './time.js';
 
 const MINUTE_MS = 60_000;
-const DEFAULTS = {
-  clockAheadMsMax: 5 * MINUTE_MS,
-  lateMsMin: 10 * MINUTE_MS,
-  clockBehindMsMax: 1440 * MINUTE_MS,
-};
 /** Stream name of every access-control connector; part of the event's id. */
 const STREAM = 'swipes';
 
@@ -47,8 +31,20 @@ export function mapSwipe(row: SwipeRow, context: MapContext): Mapped {
     const place = placeOf(row, profile, marks);
     const doorKey = `${source}:${place.doorId}`;
     if (profile.impliesDoors === undefined && !context.doorKnown(doorKey)) marks.add('DOOR_UNKNOWN');
-    const holder = holderOf(row, profile, marks, context);
-    const { occurredAt, collectedAt } = timesOf(row, profile, marks);
+    const { credential } = row;
+    const named = credential.profile === '' ? undefined : credential.profile;
+    const holder = holderOfCredential(
+      { profile: named ?? profile.readerProfile, value: credential.value },
+      { profile: 'credential.profile', value: 'credential.value' },
+      marks,
+      context,
+    );
+    const { occurredAt, collectedAt } = deviceTimes(
+      { text: row.occurredAt, path: 'occurredAt' },
+      { text: row.uploadedAt, path: 'uploadedAt' },
+      profile,
+      marks,
+    );
     const who = holder.cardKey ?? holder.credentialPseudonym;
     if (context.seenBefore(tupleOf(who, occurredAt, doorKey, place.direction), eventId))
       marks.add('POSSIBLE_REPEAT');
@@ -112,59 +108,6 @@ function placeOf(
   const direction = known === undefined || known === 'BOTH' ? 'UNKNOWN' : known;
   if (direction === 'UNKNOWN') marks.add('DIRECTION_UNKNOWN');
   return { doorId: placeId(doorId, 'doorId'), direction };
-}
-
-/** The card, or the number's pseudonym when there is not exactly one card. */
-function holderOf(row: SwipeRow, profile: AccessProfile, marks: Set<Mark>, context: MapContext) {
-  const name =
-    row.credential.profile === undefined || row.credential.profile === ''
-      ? profile.readerProfile
-      : row.credential.profile;
-  if (name === undefined) {
-    reject(
-      'READER_PROFILE_MISSING',
-      'credential.profile',
-      'expected the name of a reader profile, came none',
-    );
-  }
-  const reader = context.readerProfile(name);
-  if (reader === undefined) {
-    reject(
-      'READER_PROFILE_MISSING',
-      'credential.profile',
-      `no such reader profile ${shownProfile(name)}; add it to readers.profiles`,
-    );
-  }
-  const parsed = parseCredential(reader, row.credential.value);
-  if (parsed.ok) return matched(parsed, marks, context);
-  if (parsed.reason !== 'UNSTABLE_UID') reject(parsed.reason, 'credential.value', parsed.detail);
-  marks.add('UNSTABLE_UID');
-  marks.add('UNKNOWN_CREDENTIAL');
-  const pseudonym = context.pseudonym(`credential:UNSTABLE:${row.credential.value.trim().toUpperCase()}`);
-  return { cardKey: null, credentialPseudonym: pseudonym };
-}
-
-function matched(credential: CardCredential, marks: Set<Mark>, context: MapContext) {
-  const match = context.cardsByCredential(credential.scheme, credential.value);
-  if (match.kind === 'one') return { cardKey: match.cardKey, credentialPseudonym: null };
-  marks.add(match.kind === 'none' ? 'UNKNOWN_CREDENTIAL' : 'AMBIGUOUS_CREDENTIAL');
-  return { cardKey: null, credentialPseudonym: context.pseudonym(credentialText(credential)) };
-}
-
-/**
- * The device's time stands as the event's time, right or wrong; the marks say when it cannot be believed. Without an
- * upload time nothing can be compared.
- */
-function timesOf(row: SwipeRow, profile: AccessProfile, marks: Set<Mark>) {
-  const occurredAt = requiredInstant(row.occurredAt, 'occurredAt');
-  const collectedAt = instant(row.uploadedAt, 'uploadedAt');
-  if (collectedAt !== null) {
-    const late = collectedAt - occurredAt;
-    if (late > (profile.lateMsMin ?? DEFAULTS.lateMsMin)) marks.add('LATE_UPLOAD');
-    const ahead = -late > (profile.clockAheadMsMax ?? DEFAULTS.clockAheadMsMax);
-    if (ahead || late > (profile.clockBehindMsMax ?? DEFAULTS.clockBehindMsMax)) marks.add('CLOCK_SUSPECT');
-  }
-  return { occurredAt, collectedAt };
 }
 
 function outcomeOf(row: SwipeRow, profile: AccessProfile) {

@@ -4,13 +4,14 @@ import type { AccessGrant, GrantResourceType, GrantSubjectType, ScheduleSpan } f
 import type { CodeTable, DirectionCode, DoorClass } from './codes.js';
 import * as codes from './codes.js';
 import { code, instant, mapRow, placeId, reject, requiredId } from './fields.js';
+import { clockLimitProperties, type ClockLimits } from './holder.js';
 import type { RecordKind } from './kind.js';
 import type { MapContext, Mapped } from './outcome.js';
 import { foldWidth, trim } from './text.js';
 import { endOfDay, isNoTime, parseDate, startOfDay } from './time.js';
 
 /** The `mapping` options of an access-control instance in hub.yaml. */
-export interface AccessProfile {
+export interface AccessProfile extends ClockLimits {
   /** Source whose school numbers the system uses for people; default: the instance itself. */
   readonly personSource?: string;
   /** Source whose card numbers the system uses for cards; default: the instance itself. */
@@ -27,12 +28,6 @@ export interface AccessProfile {
   readonly grantedCodes?: CodeTable<boolean>;
   /** Swipes name the doors: each swipe also gives its door, with this class. */
   readonly impliesDoors?: { readonly class: DoorClass };
-  /** A device clock ahead of the upload by more than this is suspect. Default 5 min. */
-  readonly clockAheadMsMax?: number;
-  /** An upload later than this is marked LATE_UPLOAD. Default 10 min. */
-  readonly lateMsMin?: number;
-  /** An upload later than this makes the device clock suspect as well. Default 24 h. */
-  readonly clockBehindMsMax?: number;
 }
 
 const names = (values: readonly unknown[]) => ({ type: 'object', additionalProperties: { enum: values } });
@@ -61,9 +56,7 @@ export const accessProfileSchema: Readonly<Record<string, unknown>> = {
       additionalProperties: false,
       properties: { class: { enum: [...Object.keys(codes.DOOR_CLASS), 'UNKNOWN'] } },
     },
-    clockAheadMsMax: { type: 'integer', minimum: 0 },
-    lateMsMin: { type: 'integer', minimum: 0 },
-    clockBehindMsMax: { type: 'integer', minimum: 0 },
+    ...clockLimitProperties,
   },
 };
 

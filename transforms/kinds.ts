@@ -1,8 +1,11 @@
 /** The record kinds by the name that a stream's spec gives (`maps`), and what they say of their topics. */
 import { cardKind } from './card.js';
+import { classroomSwipeKind } from './classroom-use.js';
 import { swipeKind } from './door-event.js';
 import { doorKind } from './door.js';
 import { grantKind } from './grant.js';
+import { loanKind, patronKind } from './library.js';
+import { lockerKind, lockerUseKind } from './locker.js';
 import type { EventTopic, ProfileSchema, RecordKind, StateTopic } from './kind.js';
 
 export const kinds = {
@@ -10,6 +13,11 @@ export const kinds = {
   door: doorKind,
   grant: grantKind,
   swipe: swipeKind,
+  patron: patronKind,
+  loan: loanKind,
+  locker: lockerKind,
+  'locker-use': lockerUseKind,
+  'classroom-swipe': classroomSwipeKind,
 } as const satisfies Readonly<Record<string, RecordKind>>;
 
 export type KindName = keyof typeof kinds;
