@@ -7,12 +7,14 @@ import { cp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { createFacade } from '../../hub/facade/app.js';
 import { DecisionLog } from '../../hub/facade/decision-log.js';
 import { startFacade } from '../../hub/facade/server.js';
 import { createPseudonym } from '../../hub/operate/secrets.js';
 import { openCodecs, recordCodec } from '../../hub/run/codec.js';
+import { decisionSink } from '../../hub/run/decision-sink.js';
 import { openJournal } from '../../hub/run/journal.js';
 import { CACHE } from '../campus-files.js';
 import { openView } from '../view-log.js';
@@ -30,7 +32,7 @@ const host = '127.0.0.1';
 
 const starts: Record<ServerArgument['kind'], () => Promise<{ port: number; facts?: () => object }>> = {
   hub,
-  async hono() {
+  hono() {
     const app = new Hono();
     app.post(PATH, async (c) => {
       const body = await c.req.json<{ subject?: unknown }>();
@@ -38,7 +40,10 @@ const starts: Record<ServerArgument['kind'], () => Promise<{ port: number; facts
         headers: JSON_HEADERS,
       });
     });
-    return startFacade(app, { host, port: 0 });
+    // As the adapter starts it, with nothing of ours between.
+    return new Promise((resolve) => {
+      serve({ fetch: app.fetch, hostname: host, port: 0 }, ({ port }) => resolve({ port }));
+    });
   },
   async node() {
     const server = createServer((request, response) => {
@@ -71,17 +76,7 @@ async function hub(): Promise<{ port: number; facts: () => object }> {
     replica: 'r1',
     pseudonym: createPseudonym('a key for benchmarks only'),
     now: Date.now,
-    sink: {
-      append: (records) =>
-        journal.append(
-          records.map((value) => ({
-            topic: 'hub.decision',
-            key: value.subjectRef ?? value.decisionId,
-            value: codec.encode('hub.decision', value),
-            headers: codec.headers('hub.decision', value.decisionId, value.decisionId, value.decidedAt),
-          })),
-        ),
-    },
+    sink: decisionSink(journal, codec),
   });
   const app = createFacade({ view, follower, decisions, now: Date.now });
   const { port } = await startFacade(app, { host, port: 0 });

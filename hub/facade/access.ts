@@ -8,7 +8,7 @@
 import type { Context } from 'hono';
 import { decide } from '../decide/decide.js';
 import type { Decision, DecisionRequest, Subject } from '../decide/model.js';
-import { header, readJson } from './body.js';
+import { header, readJson, type Body } from './body.js';
 import type { DecisionEntry } from './decision-log.js';
 import type { FacadeParts } from './parts.js';
 
@@ -30,11 +30,9 @@ type Parsed =
   { readonly ok: true; readonly request: Evaluation } | { readonly ok: false; readonly error: string };
 type Bag = Readonly<Record<string, unknown>>;
 
-export function accessEvaluation(parts: FacadeParts): (c: Context) => Promise<Response> {
+export function accessEvaluation(parts: FacadeParts): (c: Context) => Response | Promise<Response> {
   const { view, decisions, now, counters } = parts;
-  return async (c) => {
-    const requestId = echoed(header(c, 'x-request-id'));
-    const body = await readJson(c);
+  const answer = (body: Body, requestId: string | undefined): Response => {
     if (!body.ok) return text(body.code === 'BODY_TOO_LARGE' ? 413 : 400, body.detail, requestId);
     const parsed = parseEvaluation(body.value);
     if (!parsed.ok) return text(400, parsed.error, requestId);
@@ -60,16 +58,22 @@ export function accessEvaluation(parts: FacadeParts): (c: Context) => Promise<Re
       resource: request.resource,
       decision,
     };
-    const answer =
+    const json =
       request.reasons || parts.alwaysReasons
         ? explained(decision, decisions.idOf(entry))
         : decision.decision
           ? ALLOW_BODY
           : DENY_BODY;
     decisions.add(entry);
-    return new Response(answer, {
+    return new Response(json, {
       headers: requestId === undefined ? JSON_HEADERS : { ...JSON_HEADERS, 'x-request-id': requestId },
     });
+  };
+  return (c) => {
+    const requestId = echoed(header(c, 'x-request-id'));
+    const body = readJson(c);
+    // Almost always read already: a promise would cost more than the decision.
+    return body instanceof Promise ? body.then((read) => answer(read, requestId)) : answer(body, requestId);
   };
 }
 

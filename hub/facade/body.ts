@@ -1,8 +1,7 @@
-/**
- * Reading a JSON body within limits: 64 KB, 32 levels deep. A body with a declared length is read in one go;
- * one without is counted while it comes, so that nobody fills the memory.
- */
+/** A JSON body within limits: 64 KB of UTF-8, 32 levels deep. The listener has read it before the app is asked. */
+import { isUtf8 } from 'node:buffer';
 import type { Context } from 'hono';
+import type { ReadRequest } from './listener.js';
 
 export const BODY_BYTES_MAX = 65_536;
 export const DEPTH_MAX = 32;
@@ -19,8 +18,14 @@ export type Body =
 
 /** What the Node adapter gives beside the request; absent in tests with `app.request`. */
 interface NodeBindings {
-  readonly incoming?: { readonly headers: Readonly<Record<string, string | string[] | undefined>> };
+  readonly incoming?: ReadRequest;
 }
+
+const TOO_LARGE: Body = {
+  ok: false,
+  code: 'BODY_TOO_LARGE',
+  detail: `expected at most ${BODY_BYTES_MAX} bytes`,
+};
 
 /** A request header; from Node's own object where there is one, which saves building a Headers. */
 export function header(c: Context, name: string): string | undefined {
@@ -30,40 +35,46 @@ export function header(c: Context, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
-export async function readJson(c: Context): Promise<Body> {
+/** Reads, checks and parses; without a promise where the listener has read the body already. */
+export function readJson(c: Context): Body | Promise<Body> {
   const type = header(c, 'content-type');
   if (type !== 'application/json' && !isJson(type)) {
     return { ok: false, code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'expected Content-Type application/json' };
   }
-  const declared = header(c, 'content-length');
-  let text: string | undefined;
-  if (declared === undefined) text = await readBounded(c.req.raw.body);
-  else if (Number(declared) <= BODY_BYTES_MAX) text = await c.req.text();
-  if (text === undefined) {
-    return { ok: false, code: 'BODY_TOO_LARGE', detail: `expected at most ${BODY_BYTES_MAX} bytes` };
-  }
-  if (text.length > SCAN_FROM && tooDeep(text)) {
-    return { ok: false, code: 'BAD_REQUEST', detail: `expected at most ${DEPTH_MAX} levels of nesting` };
-  }
+  const incoming = (c.env as NodeBindings | undefined)?.incoming;
+  if (incoming?.bodyTooLarge === true) return TOO_LARGE;
+  if (incoming?.rawBody !== undefined) return parse(incoming.rawBody);
+  return readBounded(c.req.raw.body).then((bytes) => (bytes === undefined ? TOO_LARGE : parse(bytes)));
+}
+
+function parse(bytes: Buffer): Body {
+  // Replaced bytes would make one credential look like another.
+  if (!isUtf8(bytes)) return bad('expected a body in UTF-8, came bytes that are none');
+  const text = bytes.toString('utf8');
+  if (text.length > SCAN_FROM && tooDeep(text)) return bad(`expected at most ${DEPTH_MAX} levels of nesting`);
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {
-    return { ok: false, code: 'BAD_REQUEST', detail: 'expected a JSON body, came something that is none' };
+    return bad('expected a JSON body, came something that is none');
   }
+}
+
+function bad(detail: string): Body {
+  return { ok: false, code: 'BAD_REQUEST', detail };
 }
 
 function isJson(type: string | undefined): boolean {
   return type !== undefined && /^application\/json\s*(;.*)?$/i.test(type);
 }
 
-async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
-  if (body === null) return '';
+async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Buffer | undefined> {
+  if (body === null) return Buffer.alloc(0);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks).toString('utf8');
+    if (done) return Buffer.concat(chunks);
     length += value.byteLength;
     if (length > BODY_BYTES_MAX) {
       await reader.cancel();

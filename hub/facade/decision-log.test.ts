@@ -9,6 +9,7 @@ function open(bufferMax: number) {
   const state = { fails: 0 };
   const log = new DecisionLog({
     sink: {
+      encode: (record) => record,
       append: async (records) => {
         if (state.fails-- > 0) throw new Error('disk full');
         appends.push(records);

@@ -1,10 +1,13 @@
 /**
  * The decision log: what was decided, and on what facts, kept off the path of the answer.
  *
- *   add ──▶ buffer (bounded) ──every 100 ms──▶ encode, pseudonymise ──▶ sink.append (one at a time)
+ *   add ──▶ pseudonymise, encode ──▶ buffer (bounded) ──every 100 ms──▶ sink.append (one at a time)
  *              │ full
  *              └─▶ count ──▶ a GAP record as soon as there is room; `full` is true: doors marked
  *                            `audit: required` answer 503 meanwhile, all others go on deciding
+ *
+ * What waits is bytes: a decision with its facts is a dozen objects, which the collector would copy twice before
+ * they are written (docs/benchmarks.md).
  *
  * A kill may lose what was added in the last 100 ms. A failed append is tried again with the same records and
  * the same ids; what was decided is never decided anew.
@@ -21,9 +24,12 @@ const CLOSE_WAIT_MS = 5_000;
 /** Pseudonyms that are remembered: the same people pass all day, and an HMAC costs more than a decision's encoding. */
 const PSEUDONYMS_MAX = 50_000;
 
-/** Where decisions go: the log's writer, a test. Rejects when nothing was written. */
-export interface DecisionSink {
-  append(records: readonly DecisionRecord[]): Promise<void>;
+/** Where decisions go: the log's writer, a test. */
+export interface DecisionSink<T> {
+  /** The form in which a record waits. */
+  encode(record: DecisionRecord): T;
+  /** Rejects when nothing was written. */
+  append(records: readonly T[]): Promise<void>;
 }
 
 export interface DecisionEntry {
@@ -36,8 +42,8 @@ export interface DecisionEntry {
   readonly decision: Decision;
 }
 
-export interface DecisionLogOptions {
-  readonly sink: DecisionSink;
+export interface DecisionLogOptions<T> {
+  readonly sink: DecisionSink<T>;
   /** Tells one facade from another. */
   readonly replica: string;
   /** Keyed pseudonym: of person keys (they hold school numbers) and of credentials that no card has. */
@@ -49,12 +55,12 @@ export interface DecisionLogOptions {
   readonly onAlarm?: (alarm: { code: 'APPEND_FAILED' | 'BUFFER_FULL'; cause?: unknown }) => void;
 }
 
-export class DecisionLog {
-  private buffer: DecisionEntry[] = [];
+export class DecisionLog<T = unknown> {
+  private buffer: T[] = [];
   private gap: { since: number; count: number } | undefined;
   private flushing: Promise<void> | undefined;
-  /** Encoded but not acknowledged: the same records go out again after a failure. */
-  private pending: DecisionRecord[] = [];
+  /** Sent but not acknowledged: the same records go out again after a failure. */
+  private pending: T[] = [];
   private readonly timer: NodeJS.Timeout;
   private readonly uuid = createUuid7();
   private readonly bufferMax: number;
@@ -63,7 +69,7 @@ export class DecisionLog {
   droppedCount = 0;
   failedAppends = 0;
 
-  constructor(private readonly options: DecisionLogOptions) {
+  constructor(private readonly options: DecisionLogOptions<T>) {
     this.bufferMax = options.bufferMax ?? BUFFER_MAX;
     this.timer = setInterval(() => void this.flush(), options.flushMs ?? FLUSH_MS);
     this.timer.unref();
@@ -80,7 +86,7 @@ export class DecisionLog {
   /** Keeps the entry if there is room; never waits, never throws. */
   add(entry: DecisionEntry): void {
     if (!this.full) {
-      this.buffer.push(entry);
+      this.buffer.push(this.options.sink.encode(this.record(entry)));
       return;
     }
     this.droppedCount++;
@@ -91,7 +97,7 @@ export class DecisionLog {
     this.gap.count++;
   }
 
-  /** The id of an entry; given at the flush unless the answer needs it. */
+  /** The id of an entry that is not added yet. */
   idOf(entry: DecisionEntry): string {
     return (entry.id ??= this.uuid(entry.decidedAt));
   }
@@ -117,9 +123,9 @@ export class DecisionLog {
 
   private async write(): Promise<void> {
     if (this.pending.length === 0) {
-      this.pending = this.buffer.splice(0, APPEND_MAX).map((entry) => this.record(entry));
+      this.pending = this.buffer.splice(0, APPEND_MAX);
       if (this.gap !== undefined) {
-        this.pending.push(this.gapRecord(this.gap));
+        this.pending.push(this.options.sink.encode(this.gapRecord(this.gap)));
         this.gap = undefined;
       }
     }

@@ -10,7 +10,7 @@ import { startFacade } from './server.js';
 function facade(change: Partial<FacadeOptions> = {}, bufferMax = 100) {
   const written: DecisionRecord[] = [];
   const decisions = new DecisionLog({
-    sink: { append: async (records) => void written.push(...records) },
+    sink: { encode: (record) => record, append: async (records) => void written.push(...records) },
     replica: 'r1',
     pseudonym: (text) => `hmac-sha256:${text.length}`,
     now: () => NOW,

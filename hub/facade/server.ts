@@ -2,10 +2,10 @@
  * The facade on a socket. Until clients can authenticate it listens on the loopback only: a door decision tells
  * who may go where, which is nobody's business on an open network.
  */
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -69,13 +69,7 @@ export async function startFacade(
 
 async function listen(app: Pick<Hono, 'fetch'>, hostname: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = serve(
-      { fetch: app.fetch, hostname, port, serverOptions: { maxHeaderSize: 16_384 } },
-      () => {
-        server.off('error', refuse);
-        resolve(server);
-      },
-    ) as Server;
+    const server = createServer({ maxHeaderSize: 16_384 }, createListener(app.fetch));
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const inUse = cause.code === 'EADDRINUSE';
       const message = inUse
@@ -84,6 +78,10 @@ async function listen(app: Pick<Hono, 'fetch'>, hostname: string, port: number):
       reject(new FacadeError(inUse ? 'PORT_IN_USE' : 'LISTEN_FAILED', message, 'later', { cause }));
     };
     server.once('error', refuse);
+    server.listen(port, hostname, () => {
+      server.off('error', refuse);
+      resolve(server);
+    });
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;

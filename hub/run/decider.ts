@@ -35,7 +35,7 @@ export async function openDecider(config: Config, options: { signal: AbortSignal
   });
   // The same door as everybody's, so that an answer here is the answer there; but nothing is recorded.
   const decisions = new DecisionLog({
-    sink: { append: async () => undefined },
+    sink: { encode: () => null, append: async () => undefined },
     replica: 'cli',
     pseudonym: openKeys(config, Date.now).pseudonym,
     now: Date.now,

@@ -3,6 +3,7 @@ import type { Config } from '../config/types.js';
 import { commandRecord, streamCommand, type CommandRequest } from '../desk/commands.js';
 import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
+import { decisionSink } from './decision-sink.js';
 import { diskCheck } from '../facade/health.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer } from '../facade/server.js';
@@ -112,17 +113,7 @@ async function startAnswers(
     pseudonym: hub.keys.pseudonym,
     now: hub.now,
     onAlarm: ({ code, cause }) => options.onProblem?.(`decision log ${code}`, cause),
-    sink: {
-      append: (records) =>
-        parts.journal.append(
-          records.map((value) => ({
-            topic: 'hub.decision',
-            key: value.subjectRef ?? value.decisionId,
-            value: codec.encode('hub.decision', value),
-            headers: codec.headers('hub.decision', value.decisionId, value.decisionId, value.decidedAt),
-          })),
-        ),
-    },
+    sink: decisionSink(parts.journal, codec),
   });
   ending.push(() => decisions.close());
   const app = createFacade({

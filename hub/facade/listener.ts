@@ -1,0 +1,80 @@
+/**
+ * Between a Node server and the app: a request's body is read here, whole and within its limit, before the app
+ * sees the request. A handler then answers at once, without a promise for each step: at ten thousand decisions
+ * a second these cost more than the decision (docs/benchmarks.md).
+ *
+ *   headers ─┬─ no body ────────────────────────▶ app
+ *            ├─ declared longer than the limit ─▶ app, `bodyTooLarge` (413), and the connection ends
+ *            └─ collect ─┬─ whole ──────────────▶ app, `rawBody`
+ *                        └─ past the limit ─────▶ app, `bodyTooLarge`
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { BODY_BYTES_MAX } from './body.js';
+
+/** A request whose body has been read. `rawBody` is also where the adapter of Hono looks for one. */
+export interface ReadRequest extends IncomingMessage {
+  rawBody?: Buffer;
+  bodyTooLarge?: boolean;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+export function createListener(fetch: Hono['fetch']): RequestListener {
+  const answer = getRequestListener((request, env) => fetch(request, env), { autoCleanupIncoming: false });
+  return (incoming: ReadRequest, outgoing) => {
+    const { method, headers } = incoming;
+    if (method === 'GET' || method === 'HEAD') {
+      void answer(incoming, outgoing);
+      return;
+    }
+    const declared = headers['content-length'];
+    if (declared === undefined && headers['transfer-encoding'] === undefined) {
+      incoming.rawBody = NO_BODY;
+      void answer(incoming, outgoing);
+    } else if (Number(declared ?? 0) > BODY_BYTES_MAX) {
+      refuse(incoming, outgoing, answer);
+    } else collect(incoming, outgoing, answer, Number(declared ?? -1));
+  };
+}
+
+function collect(
+  incoming: ReadRequest,
+  outgoing: ServerResponse,
+  answer: ReturnType<typeof getRequestListener>,
+  declared: number,
+): void {
+  let body: Buffer | undefined;
+  let done = false;
+  const finish = (): void => {
+    done = true;
+    incoming.rawBody = body ?? NO_BODY;
+    void answer(incoming, outgoing);
+  };
+  incoming.on('data', (chunk: Buffer) => {
+    if (done) return;
+    body = body === undefined ? chunk : Buffer.concat([body, chunk]);
+    if (body.length > BODY_BYTES_MAX) {
+      done = true;
+      refuse(incoming, outgoing, answer);
+    } else if (body.length === declared) finish(); // no need to wait for the parser's end
+  });
+  incoming.on('end', () => {
+    if (!done) finish();
+  });
+  // A client that goes away in the middle of its body is told nothing; Node closes the socket.
+  incoming.on('error', () => (done = true));
+}
+
+/** The rest is read and thrown away (Node's request timeout ends it), so that the client sees the answer. */
+function refuse(
+  incoming: ReadRequest,
+  outgoing: ServerResponse,
+  answer: ReturnType<typeof getRequestListener>,
+): void {
+  incoming.bodyTooLarge = true;
+  outgoing.shouldKeepAlive = false;
+  incoming.resume();
+  void answer(incoming, outgoing);
+}
