@@ -1,6 +1,7 @@
 /** A JSON body within limits: 64 KB of UTF-8, 32 levels deep. The listener has read it before the app is asked. */
 import { isUtf8 } from 'node:buffer';
 import type { Context } from 'hono';
+import { findDuplicateKey } from './json-text.js';
 import type { ReadRequest } from './listener.js';
 
 export const BODY_BYTES_MAX = 65_536;
@@ -52,11 +53,16 @@ function parse(bytes: Buffer): Body {
   if (!isUtf8(bytes)) return bad('expected a body in UTF-8, came bytes that are none');
   const text = bytes.toString('utf8');
   if (text.length > SCAN_FROM && tooDeep(text)) return bad(`expected at most ${DEPTH_MAX} levels of nesting`);
+  let value: unknown;
   try {
-    return { ok: true, value: JSON.parse(text) };
+    value = JSON.parse(text);
   } catch {
     return bad('expected a JSON body, came something that is none');
   }
+  const repeated = findDuplicateKey(text);
+  return repeated === null
+    ? { ok: true, value }
+    : bad(`expected each key once in an object, came ${repeated} twice`);
 }
 
 function bad(detail: string): Body {
