@@ -14,13 +14,17 @@ import { serveChild, type Serving } from './spawn.js';
 
 /** A door is asked again this long after its last answer. */
 const ASK_EVERY_MS = 5;
+/** On average; the instants have nothing to do with the polls. */
+const LOSS_EVERY_MS = 70;
 const GIVE_UP_MS = 60_000;
 const GOAL_MS = 1_000;
 const POLLS: readonly { readonly name: string; readonly pollMs?: number }[] = [
-  { name: 'poll 1 s (default)' },
+  { name: 'poll 500 ms (default)' },
   { name: 'poll 200 ms', pollMs: 200 },
 ];
 const ARRIVALS = 8_000;
+/** The day's new cards come in this many parts while the losses happen: hundreds a second, as an import gives them. */
+const PARTS = 80;
 
 interface Right {
   readonly card: string;
@@ -43,14 +47,20 @@ export async function lostToDenied(options: BenchOptions): Promise<BenchResult> 
     const hub = await serveChild('hub', argument);
     const pool = new Pool(hub.ready['url'] as string, { connections: 16 });
     try {
-      const rights = await findRights(pool, hub.ready['cards'] as string[], 2 * losses);
+      const rights = await findRights(pool, hub.ready['cards'] as string[], 3 * losses);
       const calm = await loseAll(campus, pool, rights.slice(0, losses));
       lines.push(...linesOf(name, calm));
-      options.note(`${name}, ${ARRIVALS} new cards`);
-      // Every loss then stands behind them in the feed.
+      options.note(`${name}, ${ARRIVALS} new cards meanwhile`);
+      const during = await Promise.all([
+        loseAll(campus, pool, rights.slice(losses, 2 * losses)),
+        arrive(campus, ARRIVALS / PARTS, losses / PARTS),
+      ]);
+      lines.push(...linesOf(`${name}, ${ARRIVALS} new cards meanwhile`, during[0]));
+      options.note(`${name}, right behind ${ARRIVALS} new cards`);
+      // The worst that an import can do: all of them stand before the first loss in the feed.
       await campus.ask({ event: 'arrive', count: ARRIVALS });
-      const arrival = await loseAll(campus, pool, rights.slice(losses));
-      lines.push(...linesOf(`${name}, ${ARRIVALS} new cards`, arrival));
+      const behind = await loseAll(campus, pool, rights.slice(2 * losses));
+      lines.push(...linesOf(`${name}, right behind ${ARRIVALS} new cards at once`, behind));
     } finally {
       await pool.destroy();
       await hub.stop();
@@ -112,9 +122,17 @@ async function loseAll(campus: Serving, pool: Pool, rights: readonly Right[]): P
       card: right.card.slice('core:'.length),
     });
     waits.push(untilDenied(pool, right, at));
-    await sleep(40 + ((waits.length * 37) % 60));
+    await sleep(LOSS_EVERY_MS - 30 + ((waits.length * 37) % 60));
   }
   return Promise.all(waits);
+}
+
+/** New cards in equal parts over the time that `losses` losses a part take. */
+async function arrive(campus: Serving, count: number, losses: number): Promise<void> {
+  for (let part = 0; part < PARTS; part++) {
+    await campus.ask({ event: 'arrive', count });
+    await sleep(losses * LOSS_EVERY_MS);
+  }
 }
 
 async function untilDenied(pool: Pool, right: Right, lostAt: number): Promise<number> {

@@ -44,11 +44,17 @@ export async function serveChild(
       child.once('exit', onExit);
     });
   const ready = await next<Record<string, unknown>>();
+  let last: Promise<unknown> = Promise.resolve();
   return {
     ready,
+    /** One question at a time: answers carry no number. */
     ask<T>(message: object) {
-      const answer = next<T>();
-      child.send(message);
+      const answer = last.then(() => {
+        const answered = next<T>();
+        child.send(message);
+        return answered;
+      });
+      last = answer.catch(() => undefined);
       return answer;
     },
     stop: () =>
