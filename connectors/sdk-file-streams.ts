@@ -39,7 +39,7 @@ function newestOf(reader: RowReader, files: readonly DropFile[]): DropFile {
   if (file !== undefined) return file;
   throw new ConnectorError(
     'FILE',
-    `no whole file matches ${reader.profile.pattern} in ${reader.folder.path}`,
+    `no whole file matches ${reader.profile.pattern} in ${reader.folder.path}; drop one there, or correct ${reader.folder.inFile('folder')} or pattern in hub.yaml`,
     'later',
   );
 }

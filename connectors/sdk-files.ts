@@ -76,7 +76,7 @@ export const fileProfileProperties: JsonSchema = {
   },
 };
 
-const DEFAULTS: Omit<FileProfile, 'folder'> = {
+const DEFAULTS: Omit<FileProfile, 'folder' | 'block'> = {
   pattern: '*.csv',
   encoding: 'utf-8',
   delimiter: ',',
@@ -90,10 +90,14 @@ const DEFAULTS: Omit<FileProfile, 'folder'> = {
   lastLine: 'any',
 };
 
-/** Options as given, with the defaults that the schema states. */
-export function withFileDefaults(given: Partial<FileProfile>): FileProfile {
-  if (given.folder === undefined) throw new ConnectorError('CONFIG', 'option "folder" is missing', 'never');
-  return { ...DEFAULTS, ...given, folder: given.folder };
+/**
+ * Options as given, with the defaults that the schema states.
+ * @param block the block of the connector's options that they stand in: `swipes.`
+ */
+export function withFileDefaults(given: Partial<FileProfile>, block = ''): FileProfile {
+  if (given.folder === undefined)
+    throw new ConnectorError('CONFIG', `option "${block}folder" is missing`, 'never');
+  return { ...DEFAULTS, ...given, folder: given.folder, block };
 }
 
 /** Where a file is being read. */

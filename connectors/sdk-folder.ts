@@ -10,6 +10,8 @@ import { ConnectorError, type ConnectorContext } from './sdk.js';
  * is enough), or when a marker file `<name><marker>` lies beside it.
  */
 export interface FolderOptions {
+  /** The block of the connector's options that these stand in: `` or `swipes.`; errors name it. */
+  readonly block: string;
   readonly folder: string;
   /** File names, with `*` and `?`. */
   readonly pattern: string;
@@ -30,6 +32,8 @@ export interface DropFile {
 
 export interface Folder {
   readonly path: string;
+  /** Where hub.yaml has an option of this folder: `sources.core.options.folder`. */
+  inFile(option: string): string;
   /** Whole files in order of name (binary). @throws ConnectorError FILE */
   files(): Promise<DropFile[]>;
   /** First 128 bits of the SHA-256 of the content, in hex; kept while the file does not change. */
@@ -42,12 +46,14 @@ const NAMES_MAX = 100_000;
 
 export function openFolder(options: FolderOptions, context: ConnectorContext): Folder {
   const path = resolve(context.baseDir, options.folder);
+  const inFile = (name: string): string => `sources.${context.source}.options.${options.block}${name}`;
   const matches = namePattern(options.pattern);
   const known = new Map<string, { stamp: string; digest: string }>();
   return {
     path,
+    inFile,
     async files() {
-      const names = (await listNames(path)).filter(matches).sort();
+      const names = (await listNames(path, inFile('folder'))).filter(matches).sort();
       const files: DropFile[] = [];
       for (const name of names) {
         const file = await look(path, name);
@@ -100,15 +106,14 @@ function namePattern(pattern: string): (name: string) => boolean {
   return (name) => test.test(name);
 }
 
-async function listNames(path: string): Promise<string[]> {
+async function listNames(path: string, option: string): Promise<string[]> {
   let names: string[];
   try {
     names = await readdir(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'error';
-    throw new ConnectorError('FILE', `folder ${path}: ${code}; expected a readable folder`, 'later', {
-      cause,
-    });
+    const message = `expected a readable folder at ${path}, got ${code}; make it, or correct ${option} in hub.yaml`;
+    throw new ConnectorError('FILE', message, 'later', { cause });
   }
   if (names.length <= NAMES_MAX) return names;
   throw new ConnectorError(

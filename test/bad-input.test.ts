@@ -4,7 +4,7 @@
  * goes through; and no secret, id number or full card number is printed anywhere.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import iconv from 'iconv-lite';
@@ -129,7 +129,7 @@ describe('a bad file', () => {
 
   it('without a column is refused with the columns that it has; the next, whole one goes through', async () => {
     await drop('cards-2.csv', ['卡号,学号,姓名,证件号,物理卡号,挂失', '1004,S4,李四,,,0', ''].join('\n'));
-    refused(await sync(), 3, 'connector.FILE', /cards-2\.csv/, /有效期/, /columns\.expdate/, /物理卡号/);
+    refused(await sync(), 2, 'connector.FILE', /cards-2\.csv/, /有效期/, /columns\.expdate/, /物理卡号/);
     expect(usable(await topic('master.card'))).toHaveLength(3);
     await drop('cards-3.csv', [HEAD, row(1), row(2), row(3), row(4), ''].join('\n'));
     synced(await sync(), { read: 4, published: 1, unchanged: 3 });
@@ -137,7 +137,7 @@ describe('a bad file', () => {
 
   it('whose first line is a row shows nothing of that row', async () => {
     await drop('cards-2.csv', [row(1), row(2), ''].join('\n'));
-    refused(await sync(), 3, 'connector.FILE', /no column/, /look like a row/, /option header/);
+    refused(await sync(), 2, 'connector.FILE', /no column/, /look like a row/, /option header/);
   });
 
   it('with a torn last line loses that line only, closes nothing, and is mended by the whole file', async () => {
@@ -163,9 +163,22 @@ describe('a bad file', () => {
     synced(await sync(), { read: 4, published: 1, unchanged: 3 });
   });
 
+  it('where there is no folder of them is told with the option that names it; a data folder that is a file, too', async () => {
+    await rm(join(dir, 'in'), { recursive: true });
+    const said = await hub('connector', 'check');
+    expect(said.text).toContain('correct sources.core.options.folder in hub.yaml');
+    await rm(join(dir, 'data'), { recursive: true });
+    await writeFile(join(dir, 'data'), '');
+    for (const args of [['sync', '--once'], ['read', 'master.card'], ['status']]) {
+      const folder = await hub(...args);
+      expect([args[0], folder.exit]).toEqual([args[0], 2]);
+      expect(folder.text).toMatch(/ENOTDIR.*`data:` in hub\.yaml or CARDHUB_DATA/);
+    }
+  });
+
   it('in another encoding is refused as a whole, with the encoding that would fit', async () => {
     await drop('cards-2.csv', iconv.encode([HEAD, row(1), row(2), row(3), row(4), ''].join('\n'), 'gbk'));
-    refused(await sync(), 3, 'connector.FILE', /is not utf-8/, /gb18030 would fit/);
+    refused(await sync(), 2, 'connector.FILE', /is not utf-8/, /gb18030 would fit/);
     expect(usable(await topic('master.card'))).toHaveLength(3);
   });
 

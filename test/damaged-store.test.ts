@@ -25,7 +25,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const open = (): Promise<Log> => openEmbeddedLog({ dir, topics });
+const open = (readOnly = false): Promise<Log> =>
+  openEmbeddedLog(readOnly ? { dir, readOnly } : { dir, topics });
 
 const record = (topic: string, key: string, bytes: number): LogRecord => ({
   ...{ topic, key, value: Buffer.alloc(bytes, key), headers: { ce_id: key } },
@@ -45,10 +46,10 @@ async function append(count: number): Promise<void> {
 }
 
 /** The error's code, or null when the store opened and everything in it could be read. */
-async function refusal(): Promise<string | null> {
+async function refusal(readOnly = false): Promise<string | null> {
   let log: Log | undefined;
   try {
-    log = await open();
+    log = await open(readOnly);
     for (const topic of topics) for await (const _ of log.read({ topic: topic.name, until: 'end' }));
     return null;
   } catch (error) {
@@ -59,7 +60,10 @@ async function refusal(): Promise<string | null> {
 }
 
 describe('a store that has lost a page', () => {
-  it('is opened whole or refused as DAMAGED, whichever page it is', async () => {
+  it.each([
+    ['by the hub', false],
+    ['by a command that only reads', true],
+  ])('is opened whole or refused as DAMAGED %s, whichever page it is', async (_, readOnly) => {
     await append(12);
     const sound = readFileSync(file);
     const outcomes = new Map<number, string | null>();
@@ -68,13 +72,20 @@ describe('a store that has lost a page', () => {
       if (broken.subarray(page * PAGE, (page + 1) * PAGE).every((byte) => byte === 0)) continue;
       broken.fill(0, page * PAGE, (page + 1) * PAGE);
       writeFileSync(file, broken);
-      outcomes.set(page, await refusal());
+      outcomes.set(page, await refusal(readOnly));
     }
     const refused = [...outcomes.values()].filter((outcome) => outcome !== null);
     expect(refused.length).toBeGreaterThan(5);
     for (const outcome of refused) expect(outcome).toMatch(/^DAMAGED: .*(backup|empty folder)/s);
     writeFileSync(file, sound);
-    expect(await refusal()).toBeNull();
+    expect(await refusal(readOnly)).toBeNull();
+  });
+
+  it('is read without a second look while a hub writes it', async () => {
+    await append(3);
+    const hub = await open();
+    expect(await refusal(true)).toBeNull();
+    await hub.close();
   });
 
   it('is refused when its last commits are lost, and opened again when that is accepted', async () => {

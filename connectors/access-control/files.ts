@@ -215,7 +215,7 @@ function openParts(options: AccessFilesOptions, context: ConnectorContext): Read
   const parts = new Map<string, Part>();
   const { doors, grants, swipes } = options;
   if (doors !== undefined) {
-    const reader = openRows(withFileDefaults(doors), doorMaker(makerOptions(doors)), context);
+    const reader = openRows(withFileDefaults(doors, 'doors.'), doorMaker(makerOptions(doors)), context);
     const stream = doors.distinct
       ? distinctListing(streams[0], reader)
       : fileListing(streams[0], reader, context);
@@ -223,7 +223,7 @@ function openParts(options: AccessFilesOptions, context: ConnectorContext): Read
   }
   if (grants !== undefined) {
     const reader = openRows(
-      withFileDefaults(grants),
+      withFileDefaults(grants, 'grants.'),
       grantMaker(makerOptions({ columns: proposedGrantColumns, ...grants })),
       context,
     );
@@ -233,7 +233,7 @@ function openParts(options: AccessFilesOptions, context: ConnectorContext): Read
     const key = swipes.key ?? [];
     const keyless = key.length === 0 && swipes.columns?.id === undefined;
     const reader = openRows(
-      withFileDefaults(swipes),
+      withFileDefaults(swipes, 'swipes.'),
       swipeMaker(makerOptions(swipes), key),
       context,
       keyless,

@@ -73,11 +73,15 @@ export function explain(error: unknown, interrupted: boolean): Explained {
     };
   }
   if (error instanceof LogError) {
-    const exit = LOG_EXIT[error.code];
+    // A folder that cannot be made: only another one helps.
+    const isOurs = error.code === 'UNAVAILABLE' && error.retry === 'never';
+    const exit = isOurs ? EXIT.usage : LOG_EXIT[error.code];
     return { code: `log.${error.code}`, message: error.message, meaning: LOG_MESSAGES[error.code], exit };
   }
   if (error instanceof ConnectorError) {
-    const exit = error.code === 'CONFIG' ? EXIT.usage : EXIT.upstream;
+    // A column that the file does not have, another encoding: repeating changes nothing.
+    const isInput = error.code === 'CONFIG' || (error.code === 'FILE' && error.retry === 'never');
+    const exit = isInput ? EXIT.usage : EXIT.upstream;
     const meaning = CONNECTOR_MESSAGES[error.code];
     return { code: `connector.${error.code}`, message: error.message, meaning, exit };
   }
@@ -98,7 +102,8 @@ export function explainLocal(code: string, message: string): Explained {
   }
   if (Object.hasOwn(CONNECTOR_MESSAGES, code)) {
     const meaning = CONNECTOR_MESSAGES[code as ConnectorErrorCode];
-    return { code: `connector.${code}`, message, meaning, exit: EXIT.upstream };
+    const exit = code === 'CONFIG' ? EXIT.usage : EXIT.upstream;
+    return { code: `connector.${code}`, message, meaning, exit };
   }
   return { code: `local.${code}`, message, meaning: LOCAL_MESSAGES.INTERNAL, exit: EXIT.no };
 }

@@ -22,8 +22,8 @@ export const LOG_MESSAGES: Readonly<Record<LogErrorCode, Message>> = {
     '存储已损坏，请勿继续写入；请从备份恢复，或使用空的数据目录重新同步。',
   ),
   LOCKED: m(
-    'Another process has the store open. Stop it, or ask it over the running hub.',
-    '另一个进程正在使用该存储，请先停止它。',
+    'Another process has the store open. Stop it, ask it over the running hub, or choose another folder (CARDHUB_DATA).',
+    '另一个进程正在使用该存储，请先停止它，或通过 CARDHUB_DATA 选择其他目录。',
   ),
   TOO_LARGE: m('A record or a batch is over its limit.', '记录或批次超过大小限制。'),
   UNKNOWN_TOPIC: m(

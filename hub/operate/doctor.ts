@@ -72,7 +72,7 @@ export async function checkDataFolder(dataDir: string): Promise<DoctorLine> {
         ...line,
         state: 'fail',
         detail: 'expected a folder; it is a file',
-        todo: 'set data in hub.yaml',
+        todo: 'set data in hub.yaml, or CARDHUB_DATA, to a folder',
       };
     }
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -87,7 +87,8 @@ export async function checkDataFolder(dataDir: string): Promise<DoctorLine> {
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      const todo = 'give the folder to the user that runs cardhub';
+      const todo =
+        'give the folder to the user that runs cardhub, or choose another: data in hub.yaml, or CARDHUB_DATA';
       return { ...line, state: 'fail', detail: `expected to write there; ${reason(error)}`, todo };
     }
     return checkWouldBeMade(dataDir);

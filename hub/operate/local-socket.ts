@@ -235,7 +235,7 @@ function failure(error: unknown, dir: string, timedOut: boolean): LocalAnswer {
   const { code, message } = error as NodeJS.ErrnoException;
   const no = (as: LocalErrorCode, text: string): LocalAnswer => ({ ok: false, code: as, message: text });
   if (timedOut) return no('TIMEOUT', `the hub running on ${dir} gave no answer in time`);
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED') {
     return no('NOT_RUNNING', `expected a running hub on ${dir}; none answers: start it with \`cardhub run\``);
   }
   if (code === 'EACCES' || code === 'EPERM') {

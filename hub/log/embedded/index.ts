@@ -27,7 +27,7 @@ import type { CleanUntil } from './compact.js';
 import { makeCommitter } from './committer.js';
 import type { Committer } from './committer.js';
 import { EMPTY_PARTITION, asDamaged } from './layout.js';
-import { lockStore } from './lock.js';
+import { isBeingWritten, lockStore } from './lock.js';
 import { pollingNews, readTopic } from './reader.js';
 import type { News } from './reader.js';
 import { openLastCommit, type LastCommit } from './last-commit.js';
@@ -65,8 +65,9 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   let last: LastCommit | undefined;
   try {
     const fullBytesMax = options.verifyBytesMax ?? VERIFY_BYTES_MAX;
-    // A reader beside a running hub would see states and batches of different commits.
-    const isVerified = readOnly || isNew(dir) || (await verifyApart(dir, fullBytesMax));
+    const isVerified = readOnly
+      ? await verifyForReading(dir)
+      : isNew(dir) || (await verifyApart(dir, { fullBytesMax, as: 'writer' }));
     store = await openStore(dir, readOnly, now);
     if (!isVerified) await verifyStore(store, fullBytesMax);
     last = readOnly ? undefined : openLastCommit(store);
@@ -85,8 +86,24 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     await store?.db.close();
     last?.close();
     lock?.release();
-    throw asDamaged(dir, error);
+    throw asDamaged(dir, error, readOnly ? 'read' : 'wrote');
   }
+}
+
+/**
+ * For a command that reads: all keys are counted, which meets every page that could end the process; the batches
+ * that it reads are checked as it reads them. Beside a running hub nothing is done: that one has verified the
+ * store, and we would see states and batches of different commits.
+ */
+async function verifyForReading(dir: string): Promise<boolean> {
+  if (isNew(dir) || isBeingWritten(dir)) return true;
+  try {
+    await verifyApart(dir, { fullBytesMax: 0, as: 'reader' });
+  } catch (error) {
+    // A hub that started meanwhile has moved what we counted.
+    if (!isBeingWritten(dir)) throw error;
+  }
+  return true;
 }
 
 function makeLog(store: Store, committer: Committer, now: () => number, onClosed: () => void): Log {

@@ -113,8 +113,12 @@ export function damaged(what: string, cause?: unknown): LogError {
 /** Page types and pointers that LMDB itself finds wrong: MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_PANIC. */
 const CORRUPTION_CODES: readonly unknown[] = [-30796, -30797, -30793, -30795];
 
+/** MDB_BAD_TXN: a transaction that only reads is given up for nothing but a broken tree. */
+const BAD_TRANSACTION = -30782;
+
 /** LMDB's own word for a broken tree as `DAMAGED`; every other error as it is. */
-export function asDamaged(file: string, error: unknown): unknown {
+export function asDamaged(file: string, error: unknown, did: 'read' | 'wrote' = 'wrote'): unknown {
   const code = (error as { code?: unknown } | undefined)?.code;
-  return CORRUPTION_CODES.includes(code) ? damaged(`${file}: ${String(error)}`, error) : error;
+  const isBroken = CORRUPTION_CODES.includes(code) || (did === 'read' && code === BAD_TRANSACTION);
+  return isBroken ? damaged(`${file}: ${String(error)}`, error) : error;
 }

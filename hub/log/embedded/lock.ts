@@ -45,10 +45,16 @@ export function lockStore(dir: string, now: () => number): StoreLock {
   }
 }
 
+/** A living process writes the store in `dir` now. */
+export function isBeingWritten(dir: string): boolean {
+  const owner = readOwner(join(dir, 'writer.lock'));
+  return owner !== undefined && isAlive(owner);
+}
+
 function locked(dir: string, owner: Owner): LogError {
   const who = owner.pid === process.pid ? `this process (${owner.pid})` : `process ${owner.pid}`;
   const advice =
-    'One process writes a store: stop that one, ask it over its socket, or open the store read-only.';
+    'One process writes a store: stop that one, ask it over its socket, or open the store read-only. To work in another folder: CARDHUB_DATA=<folder>, or `data:` in hub.yaml.';
   return new LogError(
     'LOCKED',
     `${dir} is open for writing by ${who} since ${owner.since}. ${advice}`,

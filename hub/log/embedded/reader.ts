@@ -131,7 +131,7 @@ function* checked(store: Store, batches: Iterable<CheckedBatch>): Generator<Chec
   try {
     yield* batches;
   } catch (error) {
-    throw asDamaged(store.file, error);
+    throw asDamaged(store.file, error, 'read');
   }
 }
 

@@ -147,5 +147,11 @@ const entryCount = (db: RootDatabase<Buffer, Buffer>): number =>
   (db.getStats() as { entryCount: number }).entryCount;
 
 export function bytesOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const message = `expected a file that can be looked at in ${file}, got ${code}; choose another folder with \`data:\` in hub.yaml or CARDHUB_DATA`;
+    throw new LogError('UNAVAILABLE', message, 'never', { cause });
+  }
 }

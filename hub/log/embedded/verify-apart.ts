@@ -7,6 +7,14 @@ import { damaged } from './layout.js';
 
 /** A store of 512 MiB takes seconds; a disk that takes longer than this is in trouble. */
 const TIMEOUT_MS = 120_000;
+
+export interface VerifyOptions {
+  /** Larger stores are counted, and read at the end of each partition only. */
+  readonly fullBytesMax: number;
+  /** `read`: nothing is tried that only a writer does. */
+  readonly as: 'writer' | 'reader';
+  readonly timeoutMs?: number;
+}
 const ANSWER_BYTES_MAX = 65_536;
 
 /**
@@ -14,12 +22,13 @@ const ANSWER_BYTES_MAX = 65_536;
  * the hub. Rejects with `DAMAGED` and whatever else the store is refused with.
  * @returns false when no such process could be started: then the caller verifies by itself
  */
-export async function verifyApart(dir: string, fullBytesMax: number): Promise<boolean> {
+export async function verifyApart(dir: string, options: VerifyOptions): Promise<boolean> {
+  const { fullBytesMax, as, timeoutMs = TIMEOUT_MS } = options;
   const program = packagePath('dist', 'hub', 'log', 'embedded', 'verify-child.js');
   if (!existsSync(program)) return false;
-  const child = spawn(process.execPath, [program, dir, String(fullBytesMax)], {
+  const child = spawn(process.execPath, [program, dir, String(fullBytesMax), as], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: TIMEOUT_MS,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });
   let answer = '';
@@ -37,7 +46,7 @@ export async function verifyApart(dir: string, fullBytesMax: number): Promise<bo
   const told = errorOf(answer);
   if (told !== null) throw told;
   if (signal === 'SIGKILL') {
-    const message = `${dir} could not be verified within ${TIMEOUT_MS / 1000} s; look after the disk, then start again`;
+    const message = `${dir} could not be verified within ${timeoutMs / 1000} s; look after the disk, then start again`;
     throw new LogError('UNAVAILABLE', message, 'later');
   }
   if (signal === null) return false;
