@@ -41,7 +41,16 @@ export interface SourceRow {
 }
 
 export interface RowDamage {
-  readonly code: 'TORN_LINE' | 'COLUMN_COUNT' | 'ENCODING' | 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP';
+  readonly code:
+    | 'TORN_LINE'
+    | 'COLUMN_COUNT'
+    | 'ENCODING'
+    | 'NOT_JSON'
+    | 'TOO_LARGE'
+    | 'TOO_DEEP'
+    /** Tables: a column of the key is NULL, or several rows have one key. */
+    | 'NO_KEY'
+    | 'DUPLICATE_KEY';
   readonly path: string;
   readonly detail: string;
 }

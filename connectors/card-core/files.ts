@@ -39,14 +39,13 @@ export const cardFilesSpec: ConnectorSpec = {
         required: ['cardno'],
         additionalProperties: false,
         minProperties: 1,
-        description:
-          'Field of the card row → name of the export’s column. `cardno` is the natural id of the card.',
+        description: 'Field of the card row → name of the column. `cardno` is the natural id of the card.',
         properties: Object.fromEntries(cardFields.map((field) => [field, { type: 'string', minLength: 1 }])),
       },
       constants: {
         type: 'object',
         additionalProperties: false,
-        description: 'Field of the card row → value for every row, where the export has no such column.',
+        description: 'Field of the card row → value for every row, where there is no such column.',
         properties: Object.fromEntries(cardFields.map((field) => [field, { type: 'string' }])),
       },
       credentials: {
@@ -60,7 +59,7 @@ export const cardFilesSpec: ConnectorSpec = {
           required: ['column'],
           additionalProperties: false,
           properties: {
-            column: { type: 'string', minLength: 1, description: 'Name of the export’s column.' },
+            column: { type: 'string', minLength: 1, description: 'Name of the column.' },
             profile: { type: 'string', minLength: 1, description: 'Reader profile, e.g. wg26-3-5.' },
             scheme: {
               type: 'string',
@@ -97,7 +96,10 @@ export const cardFilesSpec: ConnectorSpec = {
   ],
 };
 
-function maker(options: CardFilesOptions): RowMaker {
+/** Card rows out of named columns, of a file or of a table. */
+export function cardMaker(
+  options: Pick<CardFilesOptions, 'columns' | 'constants' | 'credentials'>,
+): RowMaker {
   return (header: Header) => {
     const columns = Object.entries(options.columns).map(
       ([field, name]) => [field, header.column(name, `columns.${field}`)] as const,
@@ -126,7 +128,7 @@ export const cardFiles: ConnectorFactory = {
   spec: cardFilesSpec,
   open(given: Record<string, unknown>, context: ConnectorContext): Connector {
     const options = given as unknown as CardFilesOptions;
-    const reader = openRows(withFileDefaults(options), maker(options), context);
+    const reader = openRows(withFileDefaults(options), cardMaker(options), context);
     const spec = cardFilesSpec.streams[0];
     if (spec === undefined) throw new Error('card-core/files declares a stream');
     const cards = fileListing(spec, reader, context);
