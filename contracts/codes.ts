@@ -13,6 +13,16 @@ export const CODES = {
     { code: 'UNKNOWN', en: 'Not known to this version.', zh: '未知' },
   ],
 
+  /** Consumption functions. 消费功能 */
+  'consumption-functions': [
+    { code: 'CANTEEN_DINING', en: 'Canteen dining.', zh: '食堂就餐' },
+    { code: 'HOT_WATER', en: 'Boiled-water service.', zh: '开水服务' },
+    { code: 'SUPERMARKET', en: 'Supermarket.', zh: '超市购物' },
+    { code: 'COPY_PRINT', en: 'Copying and printing.', zh: '复印打印' },
+    { code: 'COMPUTER_ROOM', en: 'Computer room.', zh: '机房上机' },
+    { code: 'ELECTRICITY', en: 'Online electricity payment.', zh: '网上缴纳电费' },
+  ],
+
   /** Reasons of decisions, ours (by: hub) and those that only controllers give (by: controller). 决策原因 */
   'decision-reasons': [
     {
@@ -267,6 +277,16 @@ export const CODES = {
     },
   ],
 
+  /** Types of card devices. 设备类型 */
+  'device-types': [
+    { code: 'POS', en: 'Consumption POS.', zh: 'POS机' },
+    { code: 'CASH_MACHINE', en: 'Self-service cash recharge machine.', zh: '自助现金充值机' },
+    { code: 'REPLACEMENT_MACHINE', en: 'Self-service card-replacement machine.', zh: '自助补卡机' },
+    { code: 'PRINTER', en: 'Self-service printer.', zh: '自助打印机' },
+    { code: 'LOAD_MACHINE', en: 'Load machine.', zh: '圈存机' },
+    { code: 'OTHER', en: 'Another device.', zh: '其他' },
+  ],
+
   /** Classes of doors. 门类别 */
   'door-classes': [
     { code: 'PERIMETER', en: 'Campus gate.', zh: '校门' },
@@ -332,6 +352,11 @@ export const CODES = {
       zh: '挂失时间无法识别',
     },
     { code: 'BALANCE_UNCERTAIN', en: 'Card and database disagree on the balance.', zh: '余额不确定' },
+    {
+      code: 'CLAIM_NOT_AT_CANTEEN',
+      en: 'Pending money claimed at a device that is no canteen POS.',
+      zh: '在非餐厅POS机领取过渡余额',
+    },
   ],
 
   /** Classes of persons. 人员类别 */
@@ -379,6 +404,16 @@ export const CODES = {
       zh: '同一事件编号内容不同',
     },
     { code: 'TOO_LARGE', en: 'The row is larger than the limit.', zh: '数据过大' },
+  ],
+
+  /** Channels of a top-up. 充值渠道 */
+  'top-up-channels': [
+    { code: 'WECHAT', en: 'WeChat official account of the finance office.', zh: '微信公众号' },
+    { code: 'ALIPAY', en: 'Alipay campus card.', zh: '支付宝校园一卡通' },
+    { code: 'SERVICE_HALL', en: 'Service hall, web or mobile.', zh: '服务大厅' },
+    { code: 'BANK_APP', en: 'App of the partner bank.', zh: '合作银行手机APP' },
+    { code: 'CASH_MACHINE', en: 'Self-service cash machine.', zh: '自助现金充值机' },
+    { code: 'LOAD_MACHINE', en: 'Load machine.', zh: '圈存机' },
   ],
 } as const;
 

@@ -405,6 +405,14 @@ export interface Account {
   readonly daySpentFen: number | null;
   /** Daily spending above which the consumption password is asked, fen (5000 = 50 yuan). 免密日限额（分） */
   readonly dayPasswordThresholdFen: number | null;
+  /** Business day (Asia/Shanghai) that `daySpentFen` counts; on a later day nothing is known to be spent. 当日消费所属日期 (days since 1970-01-01) */
+  readonly daySpentOn: number | null;
+  /** Derived: largest next purchase on `daySpentOn` without the consumption password, fen (threshold minus spent; more than that asks for it); an upper bound while a POS is offline. 免密可用额度（分） */
+  readonly withoutPasswordFen: number | null;
+  /** Derived: what a POS lets the card spend now, fen: the chip's balance as last seen, 0 when frozen or closed; pending money is not in it. 卡上可用金额（分） */
+  readonly spendableOnCardFen: number | null;
+  /** Derived: ledger plus pending, fen; the pending part is not on the card yet. 总金额（含待领，分） */
+  readonly totalFen: number | null;
   /** Day on which the account was opened. 开户日期 (days since 1970-01-01) */
   readonly openedOn: number | null;
   /** Time to which the amounts are true, UTC milliseconds. 数据时间 */
@@ -492,6 +500,64 @@ export interface CardEvent {
   readonly dataQuality: readonly string[];
 }
 
+/** What a card transaction is. 交易种类 */
+export type TransactionKind = 'CONSUMPTION' | 'PENDING_CLAIMED' | 'TOP_UP' | 'REVERSAL' | 'BALANCE_TRANSFER' | 'OTHER' | 'UNKNOWN';
+
+/** How a transaction ended. 交易状态 */
+export type TransactionStatus = 'INITIAL' | 'FAILED' | 'SUCCESS' | 'CANCELLED' | 'EXCEPTION' | 'INTERRUPTED' | 'ABORTED' | 'TAC_ERROR' | 'REVERSAL_PENDING' | 'UNKNOWN';
+
+/** A transaction on a card or its account as the card core booked it: the six consumption functions, claims, top-ups, corrections. 卡交易流水 */
+export interface CardTransaction {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Card key `{source}:{card id}`; null for a transaction on the account alone. 卡片键 */
+  readonly cardKey: string | null;
+  /** Account key `{source}:{account}`. 账户键 */
+  readonly accountKey: string | null;
+  /** What the transaction is. 交易种类 */
+  readonly kind: TransactionKind;
+  /** Consumption function of `codes/consumption-functions.json`, e.g. `CANTEEN_DINING`; null when it is no consumption. 消费功能 */
+  readonly usage: string | null;
+  /** Transaction code as the core gave it. 上游交易代码 */
+  readonly upstreamCode: string | null;
+  /** How it ended; only SUCCESS moved money. 交易状态 */
+  readonly status: TransactionStatus;
+  /** Size of the transaction, fen; never negative, `kind` tells the direction. 交易金额（分） */
+  readonly amountFen: number;
+  /** What was debited: CARD_WALLET or BANK_ACCOUNT; null when nothing was or it is not known. 支付来源 */
+  readonly paidFrom: string | null;
+  /** Balance on the chip before, fen; null when the chip was not used. 交易前卡余额（分） */
+  readonly balanceBeforeFen: number | null;
+  /** Balance on the chip after, fen. 交易后卡余额（分） */
+  readonly balanceAfterFen: number | null;
+  /** Counter of the chip: one more with each use of the wallet; a gap is an offline transaction that has not arrived. 卡交易次数 */
+  readonly counter: number | null;
+  /** Device key `{source}:{terminal id}`. 终端键 */
+  readonly deviceKey: string | null;
+  /** Running number of the transaction in its device; a string. Order of offline transactions is this, not arrival. 终端流水号 */
+  readonly deviceSequence: string | null;
+  /** Merchant or window as the core calls it. 商户 */
+  readonly merchant: string | null;
+  /** Made while the device had no network. 脱机交易 */
+  readonly offline: boolean;
+  /** How it came in: REAL_TIME, OFFLINE_AUTO, OFFLINE_MANUAL, RE_COLLECTED or IMPORTED; null when not said. 数据来源类型 */
+  readonly dataType: string | null;
+  /** Event id of the transaction that this one takes back. 冲正的原交易 */
+  readonly reverses: string | null;
+  /** When the device says it happened, UTC milliseconds. 交易时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** Day on which the core booked it; part of its natural key. A late upload may reopen an earlier business date. 记账日期 (days since 1970-01-01) */
+  readonly accountingDate: number | null;
+  /** When the core received it from the device, UTC milliseconds. 采集时间 */
+  readonly collectedAt: number | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** What the console did. 操作类型 */
 export type ClassroomUseKind = 'POWERED_ON' | 'POWERED_OFF' | 'POWERED_OFF_BY_TIMER' | 'REFUSED' | 'UNKNOWN';
 
@@ -534,6 +600,64 @@ export interface ClassroomUse {
   readonly collectedAt: number | null;
   /** Running number of the event in its console; a string. 设备流水号 */
   readonly deviceIndex: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** Whether a device works. 运行状态 */
+export type DeviceHealth = 'ONLINE' | 'OFFLINE' | 'FAULT' | 'UNKNOWN';
+
+/** Stage in the life of a device. 设备阶段 */
+export type DeviceState = 'APPLIED' | 'APPROVED' | 'REFUSED' | 'INSTALLED' | 'RETIRED' | 'REMOVED' | 'UNKNOWN';
+
+/** A step in the life of a device. 设备履历步骤 */
+export interface DeviceStep {
+  /** APPLIED, APPROVED, REFUSED, INSTALLED, MOVED or RETIRED. 步骤 */
+  readonly step: string;
+  /** Day of the step. 日期 (days since 1970-01-01) */
+  readonly on: number;
+  /** Where it stood from then on; null when the step changed no place. 位置 */
+  readonly place: string | null;
+}
+
+/** A device of the card system: POS, cash machine, replacement machine, printer, load machine; from the application form on. 校园卡设备 */
+export interface Device {
+  /** Device key `{source}:{terminal id}`. 终端键 */
+  readonly deviceKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Natural id of the device in the core; a string. 终端号 */
+  readonly deviceId: string;
+  /** Version that the source gave to this thing, rising with each change; 0 when the source gives none (then the source position decides). 版本号 */
+  readonly version: number;
+  /** Type of `codes/device-types.json`, e.g. `CASH_MACHINE`. 设备类型 */
+  readonly deviceType: string;
+  /** Name that people know it by. 设备名称 */
+  readonly name: string;
+  /** Consumption function that a POS serves, of `codes/consumption-functions.json`. 消费功能 */
+  readonly usage: string | null;
+  /** True: pending money is claimed here, which only canteen POS do. 可领取过渡余额 */
+  readonly claimsPending: boolean;
+  /** What it does, e.g. `CASH_RECHARGE`, `BALANCE_QUERY`, `TRANSCRIPT`. 提供的服务 */
+  readonly services: readonly string[];
+  /** Campus as the source names it. 校区 */
+  readonly campus: string | null;
+  /** Where it stands, as the source names it. 安装位置 */
+  readonly place: string | null;
+  /** Spans of the week in which it may be used (Asia/Shanghai); empty: not stated. 开放时间 */
+  readonly hours: readonly ScheduleSpan[];
+  /** Whether it works, as last reported. 运行状态 */
+  readonly health: DeviceHealth;
+  /** When that was reported, UTC milliseconds. 状态时间 */
+  readonly healthAt: number | null;
+  /** Where it stands in its life. 设备阶段 */
+  readonly state: DeviceState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Number of its application form 一卡通設備申請表. 设备申请表编号 */
+  readonly applicationId: string | null;
+  /** Its steps in order of time: applied, approved, installed, moved, retired. 设备履历 (days since 1970-01-01) */
+  readonly life: readonly DeviceStep[];
   /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
   readonly dataQuality: readonly string[];
 }
@@ -750,6 +874,82 @@ export interface LockerUse {
   readonly dataQuality: readonly string[];
 }
 
+/** State of a service point. 服务点状态 */
+export type ServicePointState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+/** An office, a counter, a telephone or a form of the campus-card service, from the published page. 服务点 */
+export interface ServicePoint {
+  /** Key `{source}:{id}`. 服务点键 */
+  readonly servicePointKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Id in the reference file. 服务点编号 */
+  readonly servicePointId: string;
+  /** Version that the source gave to this thing, rising with each change; 0 when the source gives none (then the source position decides). 版本号 */
+  readonly version: number;
+  /** OFFICE, COUNTER, FORM, WEBSITE, APP or CHANNEL; others may be added. 类别 */
+  readonly kind: string;
+  /** Name as the page has it. 名称 */
+  readonly name: string;
+  /** Name in English. 英文名称 */
+  readonly nameEn: string | null;
+  /** Campus as the page names it. 校区 */
+  readonly campus: string | null;
+  /** Place as the page names it. 地点 */
+  readonly place: string | null;
+  /** Telephone numbers as the page prints them. 电话 */
+  readonly telephones: readonly string[];
+  /** Web address, where it has one. 网址 */
+  readonly address: string | null;
+  /** What it serves, e.g. `CARD_LOSS`, `CARD_REPLACEMENT`, `ELECTRICITY`. 服务内容 */
+  readonly services: readonly string[];
+  /** Spans of the week in which it serves (Asia/Shanghai); empty: not stated. 服务时间 */
+  readonly hours: readonly ScheduleSpan[];
+  /** What is uncertain about it, in words. 备注 */
+  readonly note: string | null;
+  /** Page or document that this was taken from. 资料出处 */
+  readonly origin: string;
+  /** Date of that page. 资料日期 (days since 1970-01-01) */
+  readonly originDate: number;
+  /** State of the entry. 状态 */
+  readonly state: ServicePointState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** Step of a top-up. 充值阶段 */
+export type TopUpStage = 'ACCEPTED' | 'PENDING_CLAIM' | 'CLAIMED' | 'REFUSED' | 'REVERSED' | 'UNKNOWN';
+
+/** A step of a top-up: accepted, waiting to be claimed (transition balance), claimed at a canteen POS. 充值记录 */
+export interface TopUp {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Key of the top-up `{source}:{order number}`; its steps share it. 充值单键 */
+  readonly topUpKey: string;
+  /** Account key `{source}:{account}`. 账户键 */
+  readonly accountKey: string;
+  /** Card key, where the step was made with a card. 卡片键 */
+  readonly cardKey: string | null;
+  /** The step. 充值阶段 */
+  readonly stage: TopUpStage;
+  /** Channel of `codes/top-up-channels.json`, or as the source names it. 充值渠道 */
+  readonly channel: string | null;
+  /** Amount of the top-up, fen. 充值金额（分） */
+  readonly amountFen: number;
+  /** Device at which it was paid in or claimed, `{source}:{terminal id}`. 终端键 */
+  readonly deviceKey: string | null;
+  /** When the step happened upstream, UTC milliseconds. 发生时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** Topic → shape of its values. */
 export interface TopicValue {
   readonly 'hub.command': Command;
@@ -763,13 +963,17 @@ export interface TopicValue {
   readonly 'master.account': Account;
   readonly 'master.card': Card;
   readonly 'master.card-event': CardEvent;
+  readonly 'master.card-transaction': CardTransaction;
   readonly 'master.classroom-use': ClassroomUse;
+  readonly 'master.device': Device;
   readonly 'master.door': Door;
   readonly 'master.door-event': DoorEvent;
   readonly 'master.library-patron': LibraryPatron;
   readonly 'master.loan': Loan;
   readonly 'master.locker': Locker;
   readonly 'master.locker-use': LockerUse;
+  readonly 'master.service-point': ServicePoint;
+  readonly 'master.top-up': TopUp;
 }
 
 export type TopicName = keyof TopicValue;
@@ -798,11 +1002,15 @@ export const TOPICS: readonly TopicSettings[] = [
   { name: 'master.account', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.card', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.card-event', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
+  { name: 'master.card-transaction', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'master.classroom-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
+  { name: 'master.device', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.door', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.door-event', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'master.library-patron', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.loan', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'master.locker', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.locker-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
+  { name: 'master.service-point', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'master.top-up', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
 ];

@@ -19,69 +19,27 @@ import type {
   PersonSource,
 } from '../contracts/types.js';
 import type { Loss } from './absence.js';
+import { accountOf, accountTopic } from './account.js';
+import { inferFreezeCause } from './balance.js';
 import { parseCredential, SCHEMES } from './card-number.js';
 import type { ParsedCredential, Scheme } from './card-number.js';
-import type { CardScope, CardStatus, CodeTable, PersonClass } from './codes.js';
+import { cardProfileSchema, filterOf, flag, scopeOf } from './card-profile.js';
+import type { CardProfile } from './card-profile.js';
+import type { CardStatus } from './codes.js';
 import * as codes from './codes.js';
 import { code, date, fen, instant, mapRow, optionalCode, optionalId, quality, reject } from './fields.js';
 import { requiredId, requiredInstant, shownProfile, version } from './fields.js';
 import { canonicalIdDocument, isResidentIdNumber } from './ids.js';
 import type { RecordKind, StateTopic } from './kind.js';
-import type { MoneyUnit } from './money.js';
 import { cleanName } from './names.js';
-import type { ContractRecord, FilterReason, MapContext, Mapped, Mark } from './outcome.js';
+import type { ContractRecord, MapContext, Mapped, Mark } from './outcome.js';
 import { textOrNull } from './text.js';
 import { businessDate } from './time.js';
+import { PULLED_OUT, TRANSACTION_CODE } from './transaction-codes.js';
 
 /** A card lives on one of these two, by its type. */
 export const CARD_TOPICS = ['master.card', 'hub.out-of-scope-card'] as const;
 export type CardTopic = (typeof CARD_TOPICS)[number];
-
-/** The `mapping` options of a card-core instance in hub.yaml. All are optional. */
-export interface CardProfile {
-  /** Which flag means loss: schools disagree. Default `lostflag`; with `barflag`, `lostflag` is not read. */
-  readonly lossFlag?: 'lostflag' | 'barflag';
-  /** Reader profile in which `cardid` is written. Default `uid-hex`. */
-  readonly uidProfile?: string;
-  /** Unit of the amounts. Default fen. */
-  readonly moneyUnit?: MoneyUnit;
-  readonly cardTypes?: CodeTable<CardScope>;
-  /** Status code → state, where a core has other codes than domain.md 1.4. */
-  readonly cardStatus?: CodeTable<CardStatus>;
-  readonly personClasses?: CodeTable<PersonClass>;
-  readonly sexCodes?: CodeTable<string>;
-  readonly idDocumentTypes?: CodeTable<string>;
-}
-
-/** JSON Schema of {@link CardProfile}. */
-export const cardProfileSchema: Readonly<Record<string, unknown>> = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    lossFlag: { enum: ['lostflag', 'barflag'] },
-    uidProfile: { type: 'string' },
-    moneyUnit: { enum: ['fen', 'yuan'] },
-    cardTypes: { type: 'object', additionalProperties: { enum: ['FORMAL', 'TEMPORARY', 'MERCHANT'] } },
-    cardStatus: {
-      type: 'object',
-      additionalProperties: {
-        type: 'object',
-        required: ['state', 'reason'],
-        additionalProperties: false,
-        properties: {
-          state: { enum: ['NORMAL', 'NOT_ISSUED', 'EXPIRED', 'REPLACED', 'CLOSED'] },
-          reason: { type: ['string', 'null'] },
-        },
-      },
-    },
-    personClasses: {
-      type: 'object',
-      additionalProperties: { enum: ['STUDENT', 'STAFF', 'RETIRED', 'VISITOR', 'OTHER'] },
-    },
-    sexCodes: { type: 'object', additionalProperties: { enum: ['0', '1', '2', '9'] } },
-    idDocumentTypes: { type: 'object', additionalProperties: { type: 'string', maxLength: 1 } },
-  },
-};
 
 /** What all cards have, in scope or not. */
 interface CommonCard {
@@ -101,19 +59,14 @@ interface CommonCard {
 
 const NORMAL: CardStatus = { state: 'NORMAL', reason: null };
 
-function flag(text: string | undefined, path: string): boolean {
-  if (text === undefined || text === '' || text === '0') return false;
-  return text === '1' || code(text, codes.FLAG, undefined, path);
-}
-
 /** Maps a card row; see the head of this file. */
 export function mapCard(row: CardRow, context: MapContext): Mapped {
   return mapRow(() => {
     const profile = context.profile as CardProfile;
-    const scope = scopeOf(row, profile);
+    const scope = scopeOf(row.cardtype, profile);
     const common = commonOf(row, profile, context);
     // Read before anything is decided: a feed row whose change cannot be read is quarantined whole.
-    const change = row.change === undefined ? null : changeOf(row.change, common, context);
+    const change = row.change === undefined ? null : changeOf(row.change, row, common, context);
     const time = change?.occurredAt ?? context.asOf;
     if (scope !== 'FORMAL') return outOfScope(scope, common, context, time);
     return inScope(row, profile, common, change, context, time);
@@ -139,12 +92,6 @@ export function lossOf(row: unknown, profile: CardProfile): Loss | null {
   const lostAt = lossTime(field('lossdate'), marks);
   const rowVersion = readable(() => version(field('cardver'), 'cardver'))?.value ?? 0;
   return { cardId: cardId.value, version: rowVersion, lostAt, marks: quality(marks) };
-}
-
-/** Who a card type belongs to decides what is shared at all, so an unknown type is a reject. */
-function scopeOf(row: CardRow, profile: CardProfile): CardScope {
-  if (row.cardtype === undefined || row.cardtype === '') return 'FORMAL';
-  return code(codes.splitCode(row.cardtype).code, codes.CARD_TYPE, profile.cardTypes, 'cardtype');
 }
 
 function commonOf(row: CardRow, profile: CardProfile, context: MapContext): CommonCard {
@@ -254,7 +201,6 @@ function outOfScope(
     changedAt: null,
     dataQuality,
   };
-  const filtered: FilterReason = kind === 'TEMPORARY' ? 'TEMPORARY_CARD' : 'MERCHANT_CARD';
   const record: ContractRecord = {
     topic: 'hub.out-of-scope-card',
     key: cardKey,
@@ -262,7 +208,7 @@ function outOfScope(
     value,
     time,
   };
-  return { kind: 'records', records: [record], marks: dataQuality, filtered };
+  return { kind: 'records', records: [record], marks: dataQuality, filtered: filterOf(kind) };
 }
 
 function inScope(
@@ -276,8 +222,8 @@ function inScope(
   const person = personOf(row, profile, context);
   const holder = person === null ? null : { source: context.source, key: person.personKey };
   if (person === null) common.marks.add('HOLDER_UNKNOWN');
-  const account = accountOf(row, profile, common, holder, context);
-  const card = cardOf(row, common, holder, account, context);
+  const account = accountOfCard(row, profile, common, holder, context);
+  const card = cardOf(row, profile, common, holder, account, context);
   const records: ContractRecord[] = [];
   if (person !== null) {
     records.push({ topic: 'hub.person-source', key: person.personKey, version: 0, value: person, time });
@@ -361,6 +307,7 @@ export function idDocumentText(type: string | null, number: string): string {
 
 function cardOf(
   row: CardRow,
+  profile: CardProfile,
   common: CommonCard,
   holder: HolderRef | null,
   account: Account | null,
@@ -371,7 +318,7 @@ function cardOf(
   const replacedBy = other(optionalId(row.replaced_by, 'replaced_by'));
   const replaces = other(optionalId(row.replaces, 'replaces'));
   const lostAt = lost ? lossTime(row.lossdate, marks) : null;
-  const frozenCause = frozen ? causeOf(row.frozen_cause, marks) : null;
+  const frozenCause = frozen ? causeOf(row.frozen_cause, row, profile, marks).cause : null;
   return {
     cardKey: common.cardKey,
     source: context.source,
@@ -415,12 +362,28 @@ function readable<T>(read: () => T): { readonly value: T } | null {
   return found[0] ?? null;
 }
 
-function causeOf(text: string | undefined, marks: Set<Mark>): string | null {
-  const cause = optionalCode(text, codes.FROZEN_CAUSE, undefined, marks);
-  return cause ?? (textOrNull(text) === null ? null : 'OTHER');
+interface FrozenFor {
+  readonly cause: string | null;
+  readonly inferred: boolean;
 }
 
-function accountOf(
+/** What the source says; else what the transaction that the freeze refers to lets us conclude, marked as such. */
+function causeOf(text: string | undefined, row: CardRow, profile: CardProfile, marks: Set<Mark>): FrozenFor {
+  const said = optionalCode(text, codes.FROZEN_CAUSE, undefined, marks);
+  if (said !== null) return { cause: said, inferred: false };
+  if (textOrNull(text) !== null) return { cause: 'OTHER', inferred: false };
+  const { status, transcode, offlineflag } = row.frozen_trade ?? {};
+  const read = codes.lookUp(transcode ?? '', TRANSACTION_CODE, profile.transactionCodes);
+  const cause = inferFreezeCause({
+    kind: read?.kind ?? 'UNKNOWN',
+    pulledOut: status === PULLED_OUT,
+    offline: offlineflag === '1',
+  });
+  if (cause !== null) marks.add('INFERRED');
+  return { cause, inferred: cause !== null };
+}
+
+function accountOfCard(
   row: CardRow,
   profile: CardProfile,
   common: CommonCard,
@@ -430,15 +393,10 @@ function accountOf(
   const accountId = optionalId(row.account, 'account');
   if (accountId === null) return null;
   const unit = profile.moneyUnit ?? 'fen';
-  const marks = new Set<Mark>();
   // `###` is the card's own account; the others are electronic accounts and not the card's money.
   const wallet = row.accinfo?.find((info) => info.type === '###');
-  const cardWalletFen = fen(row.card_balance, unit, 'card_balance');
-  const ledgerFen = fen(row.db_balance, unit, 'db_balance') ?? fen(wallet?.balance, unit, 'accinfo.balance');
-  const pendingClaimFen = fen(row.unsettle_amount, unit, 'unsettle_amount');
-  if (isUncertain(cardWalletFen, ledgerFen, pendingClaimFen)) marks.add('BALANCE_UNCERTAIN');
   const closed = common.status.state === 'CLOSED';
-  return {
+  return accountOf({
     accountKey: `${context.source}:${accountId}`,
     source: context.source,
     accountId,
@@ -447,33 +405,27 @@ function accountOf(
     state: closed ? 'CLOSED' : 'OPEN',
     stateReason: closed ? common.status.reason : null,
     frozen: common.frozen,
-    cardWalletFen,
-    ledgerFen,
-    pendingClaimFen,
+    cardWalletFen: fen(row.card_balance, unit, 'card_balance'),
+    ledgerFen: fen(row.db_balance, unit, 'db_balance') ?? fen(wallet?.balance, unit, 'accinfo.balance'),
+    pendingClaimFen: fen(row.unsettle_amount, unit, 'unsettle_amount'),
     daySpentFen: fen(wallet?.daycostamt, unit, 'accinfo.daycostamt'),
+    daySpentOn: date(wallet?.daycostdate, 'accinfo.daycostdate'),
     dayPasswordThresholdFen: fen(wallet?.nonpwdlimit, unit, 'accinfo.nonpwdlimit'),
     openedOn: date(row.createdate, 'createdate'),
     asOf: null,
-    dataQuality: quality(marks),
-  };
-}
-
-/** The three accounting troubles (domain.md, case 5): card above ledger, ledger negative, card and pending negative. */
-function isUncertain(card: number | null, ledger: number | null, pending: number | null): boolean {
-  if (ledger !== null && ledger < 0) return true;
-  if (card === null) return false;
-  return (ledger !== null && card > ledger) || card + (pending ?? 0) < 0;
+  });
 }
 
 /** Stream name of every card-core connector; part of the event's id. */
 const STREAM = 'cards';
 
-function changeOf(change: CardChange, common: CommonCard, context: MapContext): CardEvent {
+function changeOf(change: CardChange, row: CardRow, common: CommonCard, context: MapContext): CardEvent {
   const marks = new Set<Mark>();
   const kind = optionalCode(change.type, codes.CARD_EVENT, undefined, marks) ?? 'UNKNOWN';
   const occurredAt = requiredInstant(change.time, 'change.time');
   const related = optionalId(change.related, 'change.related');
-  const cause = textOrNull(change.cause);
+  const profile = context.profile as CardProfile;
+  const freeze = kind === 'FROZEN' ? causeOf(change.cause, row, profile, marks) : null;
   return {
     eventId: `${context.source}:${STREAM}:${requiredId(change.seq, 'change.seq')}`,
     source: context.source,
@@ -484,8 +436,8 @@ function changeOf(change: CardChange, common: CommonCard, context: MapContext): 
     businessDate: businessDate(occurredAt),
     relatedCardKey: related === null ? null : `${context.source}:${related}`,
     channel: textOrNull(change.channel),
-    cause: cause === null ? null : (codes.lookUp(cause, codes.FROZEN_CAUSE) ?? cause),
-    inferred: false,
+    cause: freeze === null ? textOrNull(change.cause) : freeze.cause,
+    inferred: freeze?.inferred ?? false,
     dataQuality: quality(marks),
   };
 }
@@ -504,9 +456,25 @@ export const cardKind: RecordKind = {
     'hub.person-source': { key: 'personKey', gone: 'LEFT' },
     'master.card': cardTopic,
     'hub.out-of-scope-card': cardTopic,
-    'master.account': { key: 'accountKey', gone: 'CLOSED' },
+    'master.account': accountTopic,
   },
   rows: CARD_TOPICS,
   events: { 'master.card-event': { says: ['occurredAt', 'cardKey', 'kind'] } },
   lossOf,
 };
+
+/** The card's row where the core has a stream of accounts: then that one owns `master.account`. */
+export const cardAloneKind: RecordKind = {
+  ...cardKind,
+  map: (row, context) => withoutAccount(mapCard(row as CardRow, context)),
+  state: {
+    'hub.person-source': { key: 'personKey', gone: 'LEFT' },
+    'master.card': cardTopic,
+    'hub.out-of-scope-card': cardTopic,
+  },
+};
+
+function withoutAccount(mapped: Mapped): Mapped {
+  if (mapped.kind === 'reject') return mapped;
+  return { ...mapped, records: mapped.records.filter(({ topic }) => topic !== 'master.account') };
+}

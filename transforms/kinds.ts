@@ -1,5 +1,6 @@
 /** The record kinds by the name that a stream's spec gives (`maps`), and what they say of their topics. */
-import { cardKind } from './card.js';
+import { accountKind } from './account.js';
+import { cardAloneKind, cardKind } from './card.js';
 import { classroomSwipeKind } from './classroom-use.js';
 import { swipeKind } from './door-event.js';
 import { doorKind } from './door.js';
@@ -7,9 +8,15 @@ import { grantKind } from './grant.js';
 import { loanKind, patronKind } from './library.js';
 import { lockerKind, lockerUseKind } from './locker.js';
 import type { EventTopic, ProfileSchema, RecordKind, StateTopic } from './kind.js';
+import { topUpKind } from './top-up.js';
+import { transactionKind } from './transaction.js';
 
 export const kinds = {
   card: cardKind,
+  'card-alone': cardAloneKind,
+  account: accountKind,
+  transaction: transactionKind,
+  'top-up': topUpKind,
   door: doorKind,
   grant: grantKind,
   swipe: swipeKind,

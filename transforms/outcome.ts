@@ -55,7 +55,8 @@ export type Mark =
   | 'DIRECTION_UNKNOWN'
   | 'INFERRED'
   | 'LOST_TIME_UNKNOWN' // a loss is believed even when its time cannot be read
-  | 'BALANCE_UNCERTAIN';
+  | 'BALANCE_UNCERTAIN'
+  | 'CLAIM_NOT_AT_CANTEEN'; // only a canteen POS claims pending money
 
 export type Mapped =
   | {

@@ -21,6 +21,8 @@ export interface CardAccountInfo {
   readonly balance?: string;
   /** Spent today, fen. */
   readonly daycostamt?: string;
+  /** The day that `daycostamt` counts, yyyyMMdd. */
+  readonly daycostdate?: string;
   /** Spending of a day above which the consumption password is asked, fen. */
   readonly nonpwdlimit?: string;
 }
@@ -85,6 +87,12 @@ export interface CardRow {
   readonly replaces?: string;
   /** "" not frozen or unknown, 1 lifted too fast paying, 2 lifted too fast topping up, 3 POS offline. */
   readonly frozen_cause?: string;
+  /** The transaction that a freeze refers to, where the core gives no cause. */
+  readonly frozen_trade?: {
+    readonly status?: string;
+    readonly transcode?: string;
+    readonly offlineflag?: string;
+  };
   readonly accinfo?: readonly CardAccountInfo[];
   /** File exports that have a reader's form of the number and not the UID. */
   readonly credentials?: readonly CardCredential[];
@@ -116,10 +124,11 @@ export const cardRowSchema: Readonly<Record<string, unknown>> = {
         type: 'object',
         properties: {
           ...texts(128, ['name', 'type']),
-          ...texts(32, ['balance', 'daycostamt', 'nonpwdlimit']),
+          ...texts(32, ['balance', 'daycostamt', 'daycostdate', 'nonpwdlimit']),
         },
       },
     },
+    frozen_trade: { type: 'object', properties: texts(16, ['status', 'transcode', 'offlineflag']) },
     credentials: {
       type: 'array',
       maxItems: 16,

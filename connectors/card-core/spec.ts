@@ -3,7 +3,7 @@ import type { CardRow } from './rows.js';
 export { cardRowSchema } from './rows.js';
 
 /** Fields of a card row that a file's column can fill: all that are plain text. */
-export type CardField = Exclude<keyof CardRow, 'accinfo' | 'credentials' | 'change'>;
+export type CardField = Exclude<keyof CardRow, 'accinfo' | 'frozen_trade' | 'credentials' | 'change'>;
 
 /** Every {@link CardField}; the compiler refuses a missing or a foreign one. */
 const fields: Readonly<Record<CardField, true>> = {
