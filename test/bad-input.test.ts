@@ -373,7 +373,10 @@ describe('a log cut in half', () => {
     await drop('cards-1.csv', [HEAD, row(1), row(2, SECRETS.longUid), ''].join('\n'));
     synced(await sync(), { published: 2 });
     const file = join(dir, 'data', 'log', 'log.mdb');
+    expect((await hub('doctor')).text).toMatch(/ok {4}store .*: every batch is as it was written/);
     await truncate(file, 4096 * 8);
+    const unfit = await hub('doctor');
+    expect([unfit.exit, unfit.text]).toEqual([1, expect.stringMatching(/fail {2}store .*cut short/)]);
     refused(await sync(), 4, 'log.DAMAGED', /cut short/, /expected|of \d+/, /backup/);
     refused(await hub('read', 'master.card', '--json'), 4, 'log.DAMAGED');
     refused(await hub('reconcile', '--json'), 4, 'log.DAMAGED');

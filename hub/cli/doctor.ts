@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { Config, SourceConfig } from '../config/types.js';
+import type * as machine from '../operate/doctor.js';
 import type { DoctorLine } from '../operate/doctor.js';
+import type * as own from '../run/doctor-log.js';
 import { checkOne, withConnector } from './connector.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { addCommand, type Call, type Frame } from './frame.js';
@@ -10,8 +12,8 @@ export function register(program: Command, frame: Frame): void {
   addCommand(program, frame, {
     name: 'doctor',
     summary: {
-      en: 'Check clock, files, reachability, certificates, disk and rights.',
-      zh: '检查时钟、文件、连通性、证书、磁盘和权限。',
+      en: 'Check clock, files, reachability, certificates, disk, rights, policy and store.',
+      zh: '检查时钟、文件、连通性、证书、磁盘、权限、策略和存储。',
     },
     examples: ['cardhub doctor', 'cardhub doctor -c hub.yaml --json'],
     more: 'Exit code 1: at least one line says fail.',
@@ -46,12 +48,12 @@ async function examine({ frame, out, config }: Call<object>): Promise<ExitCode> 
 }
 
 async function* allChecks(frame: Frame, config: Config): AsyncGenerator<DoctorLine> {
-  const doctor = await import('../operate/doctor.js');
+  const [doctor, hub] = await Promise.all([import('../operate/doctor.js'), import('../run/doctor-log.js')]);
   yield { check: 'config', subject: config.path, state: 'ok', detail: `${config.sources.length} source(s)` };
   yield await doctor.checkDataFolder(config.dataDir);
   yield await doctor.checkDisk(config.dataDir);
-  if (config.policy !== undefined) yield await checkPolicy(config.policy);
-  yield* checkLog(config, doctor.checkBroker);
+  if (config.policy !== undefined) yield hub.checkPolicy(config.policy);
+  yield* checkLog(config, doctor, hub);
   const files = [
     ...(config.log.engine === 'kafka'
       ? doctor.findPemFiles(config.log.ssl, 'log.kafka.ssl', config.baseDir)
@@ -62,29 +64,19 @@ async function* allChecks(frame: Frame, config: Config): AsyncGenerator<DoctorLi
   for (const source of config.sources) yield* checkSource(frame, config, source, doctor.judgeSkew);
 }
 
-async function checkPolicy(path: string): Promise<DoctorLine> {
-  const { access } = await import('node:fs/promises');
-  const readable = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (readable) return { check: 'policy', subject: path, state: 'ok', detail: 'readable' };
-  const todo = 'put the file there, or correct policy in hub.yaml';
-  return {
-    check: 'policy',
-    subject: path,
-    state: 'fail',
-    detail: 'expected a readable file; there is none',
-    todo,
-  };
-}
-
 async function* checkLog(
   config: Config,
-  checkBroker: (broker: string) => Promise<DoctorLine>,
+  { checkBroker }: Pick<typeof machine, 'checkBroker'>,
+  { checkLogin, checkStore }: Pick<typeof own, 'checkLogin' | 'checkStore'>,
 ): AsyncGenerator<DoctorLine> {
   if (config.log.engine === 'kafka') {
-    for (const broker of config.log.brokers) yield await checkBroker(broker);
+    let reached = false;
+    for (const broker of config.log.brokers) {
+      const line = await checkBroker(broker);
+      reached ||= line.state === 'ok';
+      yield line;
+    }
+    if (reached) yield await checkLogin(config);
     return;
   }
   const { askLocal } = await import('../operate/local-socket.js');
@@ -93,6 +85,7 @@ async function* checkLog(
   if (answer.ok) yield { ...line, state: 'ok', detail: 'a hub is running on this data folder' };
   else if (answer.code === 'NOT_RUNNING') yield { ...line, state: 'ok', detail: 'no hub is running' };
   else yield { ...line, state: 'warn', detail: answer.message, todo: 'see the log of the running hub' };
+  yield await checkStore(config);
 }
 
 async function* checkSource(

@@ -10,7 +10,7 @@ import { dirname, resolve } from 'node:path';
  */
 
 export interface DoctorLine {
-  /** `node`, `data`, `disk`, `clock`, `source`, `certificate`, `key`, `log`, `policy`. */
+  /** `node`, `data`, `disk`, `clock`, `source`, `certificate`, `key`, `log`, `policy`, `store`. */
   readonly check: string;
   /** What was looked at: a source, a file, a broker. */
   readonly subject: string;
@@ -209,7 +209,7 @@ function judgeKey(file: PemFile, bytes: Buffer, mode: number): DoctorLine {
   }
 }
 
-/** Only that somebody listens there; logins and topics are the log's own matter. */
+/** Only that somebody listens there; logins and topics: `checkLogin` in run/doctor-log.ts. */
 export function checkBroker(broker: string): Promise<DoctorLine> {
   const [, host = '', port = ''] = /^\[?([^\]]*?)\]?:([0-9]+)$/.exec(broker) ?? [];
   const line = { check: 'log', subject: broker };

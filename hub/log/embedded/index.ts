@@ -7,6 +7,7 @@
  *   batch.ts      the bytes of a batch               compact.ts    compaction and retention
  *   lock.ts       one process writes                 verify.ts     a damaged store is refused
  *   last-commit.ts  a lost commit is noticed         verify-apart.ts  … without ending the hub
+ *   examine.ts    the same for those that only read
  */
 import { setMaxListeners } from 'node:events';
 
@@ -26,8 +27,9 @@ import { maintainStore } from './compact.js';
 import type { CleanUntil } from './compact.js';
 import { makeCommitter } from './committer.js';
 import type { Committer } from './committer.js';
+import { examineForReading } from './examine.js';
 import { EMPTY_PARTITION, asDamaged } from './layout.js';
-import { isBeingWritten, lockStore } from './lock.js';
+import { lockStore } from './lock.js';
 import { pollingNews, readTopic } from './reader.js';
 import type { News } from './reader.js';
 import { openLastCommit, type LastCommit } from './last-commit.js';
@@ -65,9 +67,8 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   let last: LastCommit | undefined;
   try {
     const fullBytesMax = options.verifyBytesMax ?? VERIFY_BYTES_MAX;
-    const isVerified = readOnly
-      ? await verifyForReading(dir)
-      : isNew(dir) || (await verifyApart(dir, { fullBytesMax, as: 'writer' }));
+    if (readOnly) await examineForReading(dir);
+    const isVerified = readOnly || isNew(dir) || (await verifyApart(dir, { fullBytesMax, as: 'writer' }));
     store = await openStore(dir, readOnly, now);
     if (!isVerified) await verifyStore(store, fullBytesMax);
     last = readOnly ? undefined : openLastCommit(store);
@@ -88,22 +89,6 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     lock?.release();
     throw asDamaged(dir, error, readOnly ? 'read' : 'wrote');
   }
-}
-
-/**
- * For a command that reads: all keys are counted, which meets every page that could end the process; the batches
- * that it reads are checked as it reads them. Beside a running hub nothing is done: that one has verified the
- * store, and we would see states and batches of different commits.
- */
-async function verifyForReading(dir: string): Promise<boolean> {
-  if (isNew(dir) || isBeingWritten(dir)) return true;
-  try {
-    await verifyApart(dir, { fullBytesMax: 0, as: 'reader' });
-  } catch (error) {
-    // A hub that started meanwhile has moved what we counted.
-    if (!isBeingWritten(dir)) throw error;
-  }
-  return true;
 }
 
 function makeLog(store: Store, committer: Committer, now: () => number, onClosed: () => void): Log {

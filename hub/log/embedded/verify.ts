@@ -5,7 +5,7 @@ import type { Store, StoredTopic } from './store.js';
 /**
  * Rule 12: what is recorded of each partition must be what is there. Small stores are read in full at start;
  * of large ones all keys are counted and the newest batches of each partition read. Reading checks every batch
- * in any case, and `verifyStore(store, Infinity)` is what `cardhub doctor` runs.
+ * in any case, and `cardhub doctor` reads all of them (examine.ts).
  */
 
 /** Read in full up to this many bytes: about a second. */
