@@ -18,6 +18,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/access/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide several requests in one, in their order.
+         * @description Items override the defaults at the top as whole objects; a `type`, `id` or `name` that an item's object
+         *     lacks is taken from the default. Without `evaluations` it is a single evaluation. An item that is
+         *     incomplete is a deny of its own. At most 1,000 items.
+         */
+        post: operations["evaluateAll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/subject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who may do this.
+         * @description Subjects of the type `person` or `card` for doors; the id of the subject is ignored.
+         */
+        post: operations["searchSubjects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What may this subject do it with.
+         * @description The id of the resource is ignored.
+         */
+        post: operations["searchResources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/action": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What may this subject do here.
+         * @description The action of the request, if there is one, is ignored.
+         */
+        post: operations["searchActions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/authzen-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where this decision point answers, from facade.publicUrl.
+         * @description A tenant's stands at `/.well-known/authzen-configuration/tenants/{name}`, and its paths under
+         *     `/tenants/{name}/access/v1/…`, which ask for its bearer token.
+         */
+        get: operations["authzenConfiguration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/identity/check": {
         parameters: {
             query?: never;
@@ -108,14 +211,14 @@ export interface components {
                 };
             };
             resource: {
-                /** @description door; any other is denied. */
+                /** @description door, library, locker, classroom, identity; any other is denied. */
                 type: components["schemas"]["Id"];
                 /** @description Door key, e.g. gate:d1. */
                 id: components["schemas"]["Id"];
                 properties?: Record<string, never>;
             };
             action: {
-                /** @description enter or exit; any other is denied. */
+                /** @description enter, exit; borrow, renew, return; open, override; power_on, power_off; check. */
                 name: components["schemas"]["Id"];
                 properties?: Record<string, never>;
             };
@@ -128,6 +231,87 @@ export interface components {
                 reasons?: boolean;
             };
         };
+        /** @description Unknown fields are ignored. */
+        EvaluationsRequest: {
+            subject?: Record<string, never>;
+            resource?: Record<string, never>;
+            action?: Record<string, never>;
+            context?: Record<string, never>;
+            evaluations?: {
+                subject?: Record<string, never>;
+                resource?: Record<string, never>;
+                action?: Record<string, never>;
+                context?: Record<string, never>;
+            }[];
+            options?: {
+                /**
+                 * @default execute_all
+                 * @enum {string}
+                 */
+                evaluations_semantic: "execute_all" | "deny_on_first_deny" | "permit_on_first_permit";
+                /** @description true: each answer carries its reason. */
+                reasons?: boolean;
+            };
+        };
+        EvaluationsResponse: {
+            evaluations: {
+                decision: boolean;
+                /** @description A DecisionContext, or an error of the item. */
+                context?: Record<string, never>;
+            }[];
+        };
+        SearchRequest: {
+            subject: {
+                type: components["schemas"]["Id"];
+                /** @description Ignored where subjects are searched for. */
+                id?: string;
+                properties?: Record<string, never>;
+            };
+            resource: {
+                type: components["schemas"]["Id"];
+                /** @description Ignored where resources are searched for. */
+                id?: string;
+                properties?: Record<string, never>;
+            };
+            /** @description Required unless actions are searched for. */
+            action?: {
+                name?: string;
+                properties?: Record<string, never>;
+            };
+            context?: Record<string, never>;
+            page?: {
+                /** @description The `next_token` of the page before, with the same request. */
+                token?: string;
+                /** @description At most 1,000 are given; default 100. */
+                limit?: number;
+            };
+        };
+        SearchResponse: {
+            page?: {
+                /** @description Empty at the end. */
+                next_token: string;
+            };
+            results: ({
+                type: string;
+                id: string;
+            } | {
+                name: string;
+            })[];
+        };
+        AuthzenConfiguration: {
+            /** Format: uri */
+            policy_decision_point: string;
+            /** Format: uri */
+            access_evaluation_endpoint: string;
+            /** Format: uri */
+            access_evaluations_endpoint?: string;
+            /** Format: uri */
+            search_subject_endpoint?: string;
+            /** Format: uri */
+            search_resource_endpoint?: string;
+            /** Format: uri */
+            search_action_endpoint?: string;
+        };
         EvaluationResponse: {
             decision: boolean;
             context?: components["schemas"]["DecisionContext"];
@@ -135,8 +319,10 @@ export interface components {
         /** @description Only where the request or the client's setting asks for it. */
         DecisionContext: {
             reason: components["schemas"]["DecisionReason"];
+            reason_text?: components["schemas"]["ReasonText"];
             /** @description What would have denied under a stricter policy. */
             warning?: components["schemas"]["DecisionReason"];
+            warning_text?: components["schemas"]["ReasonText"];
             policyVersion: string;
             /** @description Age of the oldest data used; absent when unknown. */
             dataAgeMs?: number;
@@ -147,6 +333,11 @@ export interface components {
              * @description UUIDv7 of the record on hub.decision.
              */
             decisionId: string;
+        };
+        /** @description The reason for people to read. */
+        ReasonText: {
+            en: string;
+            zh: string;
         };
         /** @description Code of contracts/codes/decision-reasons.json. */
         DecisionReason: string;
@@ -203,6 +394,29 @@ export interface components {
         /** @description What was expected and what came, in one sentence. */
         AccessError: {
             headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/plain": string;
+            };
+        };
+        /** @description A credential came that is valid nowhere here, or a tenant's path without its token. */
+        AccessUnauthorised: {
+            headers: {
+                /** @description How to authenticate. */
+                "WWW-Authenticate"?: string;
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/plain": string;
+            };
+        };
+        /** @description The hub has not read its log to the end yet, or a decision could not be logged. */
+        AccessNotReady: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-ID": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
@@ -293,6 +507,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["AccessError"];
+            401: components["responses"]["AccessUnauthorised"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
             500: components["responses"]["InternalError"];
@@ -307,6 +522,164 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+        };
+    };
+    evaluateAll: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Echoed in the answer. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluationsRequest"];
+            };
+        };
+        responses: {
+            /** @description One answer for each item, in order; of a single evaluation its answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationsResponse"] | components["schemas"]["EvaluationResponse"];
+                };
+            };
+            400: components["responses"]["AccessError"];
+            401: components["responses"]["AccessUnauthorised"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["AccessError"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["AccessNotReady"];
+        };
+    };
+    searchSubjects: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Echoed in the answer. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of results; `next_token` is empty at the end. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            400: components["responses"]["AccessError"];
+            401: components["responses"]["AccessUnauthorised"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["AccessError"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["AccessNotReady"];
+        };
+    };
+    searchResources: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Echoed in the answer. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of results; `next_token` is empty at the end. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            400: components["responses"]["AccessError"];
+            401: components["responses"]["AccessUnauthorised"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["AccessError"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["AccessNotReady"];
+        };
+    };
+    searchActions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Echoed in the answer. */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of results; `next_token` is empty at the end. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            400: components["responses"]["AccessError"];
+            401: components["responses"]["AccessUnauthorised"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["AccessError"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["AccessNotReady"];
+        };
+    };
+    authzenConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoints. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthzenConfiguration"];
+                };
+            };
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
         };
     };
     checkIdentity: {

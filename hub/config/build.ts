@@ -5,6 +5,7 @@ import type { LogOption } from './log-option.js';
 import { secret } from './secret.js';
 import type {
   Config,
+  FacadeConfig,
   LogConfig,
   LogLevel,
   SaslConfig,
@@ -27,7 +28,15 @@ export interface RawConfig {
   readonly sources: Readonly<Record<string, RawSource>>;
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   readonly policy?: string;
-  readonly facade: { readonly host: string; readonly port: number; readonly registry: boolean };
+  readonly facade: {
+    readonly host: string;
+    readonly port: number;
+    readonly registry: boolean;
+    readonly publicUrl?: string;
+    readonly tenants: Readonly<
+      Record<string, { readonly policy: string; readonly tokens: readonly string[] }>
+    >;
+  };
   readonly secrets: { readonly pseudonymKey?: string };
   readonly keys: { readonly dir?: string; readonly keep: string };
   readonly logging: { readonly level: LogLevel };
@@ -81,13 +90,28 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     sources: buildSources(raw, context.specs),
     readers: { profiles: raw.readers.profiles },
     policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
-    facade: raw.facade,
+    facade: buildFacade(raw, baseDir),
     secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
     keys: {
       dir: raw.keys.dir === undefined ? join(dataDir, 'keys') : resolve(baseDir, raw.keys.dir),
       keepMs: parseDuration(raw.keys.keep) ?? 0,
     },
     logging: raw.logging,
+  };
+}
+
+function buildFacade({ facade }: RawConfig, baseDir: string): FacadeConfig {
+  const { host, port, registry, publicUrl, tenants } = facade;
+  return {
+    host,
+    port,
+    registry,
+    publicUrl,
+    tenants: Object.entries(tenants).map(([name, { policy, tokens }]) => ({
+      name,
+      policy: resolve(baseDir, policy),
+      tokens: tokens.map(secret),
+    })),
   };
 }
 

@@ -22,13 +22,30 @@ export interface Config {
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   /** Absolute; undefined: the policy that comes with Cardhub. */
   readonly policy: string | undefined;
-  readonly facade: { readonly host: string; readonly port: number; readonly registry: boolean };
+  readonly facade: FacadeConfig;
   readonly secrets: {
     /** Undefined: a key file in `keys.dir` (`pseudonymKeyFile` in operate/secrets.ts). */
     readonly pseudonymKey: Secret | undefined;
   };
   readonly keys: { readonly dir: string; readonly keepMs: number };
   readonly logging: { readonly level: LogLevel };
+}
+
+export interface FacadeConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly registry: boolean;
+  /** `https://…`, without a slash at the end; undefined: no AuthZEN metadata. */
+  readonly publicUrl: string | undefined;
+  readonly tenants: readonly TenantConfig[];
+}
+
+/** A tenant beside the hub's own. */
+export interface TenantConfig {
+  readonly name: string;
+  /** Absolute. */
+  readonly policy: string;
+  readonly tokens: readonly Secret[];
 }
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';

@@ -2,14 +2,18 @@
  * May this card pass this door, now? A pure function of the view, the policy, the request and the time.
  *
  * The order of questions is a real controller's (facade-standards.md): door known → card known → card state →
- * right at the door → time → anti-passback → age of the data. Then the exit rule: at a door whose policy
- * leaves exits free, what would have denied becomes a warning, since the safety of people comes first.
+ * alarm → rules of the policy → right at the door → time → hours → anti-passback → age of the data. Then the
+ * exit rule: at a door whose policy leaves exits free, what would have denied becomes a warning, and fire and
+ * evacuation release every exit, since the safety of people comes first.
  *
  *   credential ─ profile ─▶ number ─▶ 0 cards: unknown   1 card ─▶ judge   2+: ambiguous, whatever they may
  *   person ─▶ each card: the first that is let through, else the most telling deny
  */
+import { alarmDeny } from './alerts.js';
 import { judgeCard } from './card-state.js';
+import { scheduleUntil } from './calendar.js';
 import type {
+  AlertFacts,
   CardFacts,
   Decision,
   DecisionOptions,
@@ -17,12 +21,17 @@ import type {
   DecisionView,
   DoorFacts,
   Fact,
+  Passage,
   PersonFacts,
   Right,
 } from './model.js';
 import type { DoorRules, Policy } from './policy.js';
 import type { AllowReason, DenyReason } from './reasons.js';
-import { coveredUntil, endOfShanghaiDay } from './schedule.js';
+import { earlier, matchRight } from './rights.js';
+import { ruleRequestAtDoor } from './rule-request.js';
+import type { PolicyRule, RuleTried } from './rules.js';
+import { traceOf, traceRules } from './trace.js';
+import { endOfShanghaiDay, weekday } from './schedule.js';
 
 /** A person with more cards than this is judged by the first ones. */
 const CARDS_OF_PERSON_MAX = 64;
@@ -32,7 +41,9 @@ interface Context {
   readonly policy: Policy;
   readonly door: DoorFacts;
   readonly rules: DoorRules;
+  readonly alert: AlertFacts | undefined;
   readonly action: 'enter' | 'exit';
+  readonly request: DecisionRequest;
   readonly options: DecisionOptions;
   readonly now: number;
 }
@@ -45,6 +56,9 @@ interface Judgement {
   readonly card?: CardFacts;
   readonly holder?: PersonFacts | undefined;
   readonly right?: Right | undefined;
+  /** The rule of the policy that gave the right, or refused. */
+  readonly rule?: PolicyRule | undefined;
+  readonly passage?: Passage | undefined;
   /** undefined: never polled in full; absent with `ignoreDataAge` or without a card. */
   readonly ageMs?: number | undefined;
 }
@@ -68,14 +82,25 @@ export function decide(
   options: DecisionOptions = NO_OPTIONS,
 ): Decision {
   const { action } = request;
-  if (action !== 'enter' && action !== 'exit') return plainDeny(policy, 'DENY_UNSUPPORTED', []);
+  const { trace } = options;
+  if (action !== 'enter' && action !== 'exit') {
+    trace?.push({ step: 'resource', outcome: 'denies', reason: 'DENY_UNSUPPORTED' });
+    return plainDeny(policy, 'DENY_UNSUPPORTED', []);
+  }
   const door = view.door(request.resource);
-  if (door === undefined || door.state === 'REMOVED') return plainDeny(policy, 'DENY_UNKNOWN_DOOR', []);
+  if (door === undefined || door.state === 'REMOVED') {
+    trace?.push({ step: 'resource', outcome: 'denies', reason: 'DENY_UNKNOWN_DOOR' });
+    return plainDeny(policy, 'DENY_UNKNOWN_DOOR', door === undefined ? [] : [fact('door', door, undefined)]);
+  }
   const rules = policy.doorRules(door.doorClass);
-  const context: Context = { view, policy, door, rules, action, options, now };
-  const judgement =
-    door.state === 'DISABLED' ? { deny: 'DENY_DOOR_DISABLED' as const } : judgeSubject(context, request);
-  return answer(context, judgement);
+  const alert = view.alert?.(door);
+  const context: Context = { view, policy, door, rules, alert, action, request, options, now };
+  if (door.state === 'DISABLED') {
+    trace?.push({ step: 'resource', outcome: 'denies', reason: 'DENY_DOOR_DISABLED', on: door.key });
+    return answer(context, { deny: 'DENY_DOOR_DISABLED' });
+  }
+  trace?.push({ step: 'resource', outcome: 'passes', on: door.key });
+  return answer(context, judgeSubject(context, request));
 }
 
 function judgeSubject(context: Context, request: DecisionRequest): Judgement {
@@ -107,8 +132,8 @@ function judgeSubject(context: Context, request: DecisionRequest): Judgement {
 function judgePerson(context: Context, personKey: string): Judgement {
   const cards = context.view.cardsOfPerson(personKey);
   if (cards.length === 0) {
-    const known = context.view.person(personKey) !== undefined;
-    return { deny: known ? 'DENY_NOT_ISSUED' : 'DENY_UNKNOWN_PERSON' };
+    const holder = context.view.person(personKey);
+    return { deny: holder === undefined ? 'DENY_UNKNOWN_PERSON' : 'DENY_NOT_ISSUED', holder };
   }
   let best: Judgement | undefined;
   for (const card of cards.slice(0, CARDS_OF_PERSON_MAX)) {
@@ -122,77 +147,108 @@ function judgePerson(context: Context, personKey: string): Judgement {
 }
 
 function judge(context: Context, card: CardFacts): Judgement {
-  const { view, policy, door, rules, action, options, now } = context;
+  const { view, policy, options, now } = context;
+  const { trace } = options;
   const holder = card.holder === undefined ? undefined : view.person(card.holder);
+  trace?.push({ step: 'subject', outcome: 'passes', on: card.key });
   const state = judgeCard(policy, 'door', card, holder, now);
+  if (trace !== undefined) traceOf(trace, 'card-state', state, card.key);
   if (state.deny !== undefined) return { deny: state.deny, card, holder };
 
-  const { deny, right, until: rightUntil } = matchRight(view.rights(card, door, now), action, now);
-  if (deny !== undefined) return { deny, right, card, holder };
-
-  let warning = state.warning;
-  if (!options.ignoreAntiPassback && rules.antiPassback !== 'off' && repeatsPassage(context, card)) {
-    if (rules.antiPassback === 'hard') return { deny: 'DENY_ANTIPASSBACK', right, card, holder };
-    warning ??= 'DENY_ANTIPASSBACK';
+  // A lockdown closes doors; it keeps people in only where the class of door says so.
+  const closes = context.action === 'enter' || context.rules.exitDeniedBy.includes('DENY_LOCKDOWN');
+  if (context.alert !== undefined && closes) {
+    const deny = alarmDeny(policy, context.alert, context, card, holder);
+    if (trace !== undefined) traceOf(trace, 'alert', { deny }, context.alert.key);
+    if (deny !== undefined) return { deny, card, holder };
   }
-  let until = rightUntil;
-  if (card.validUntil !== undefined) until = earlier(until, endOfShanghaiDay(card.validUntil));
-  if (options.ignoreDataAge) return { warning, until, right, card, holder };
+  const entitled = entitle(context, card, holder);
+  if (entitled.deny !== undefined) return entitled;
+  return judgePassage(context, { ...entitled, card, holder, warning: state.warning }, card);
+}
 
-  const ageMs = dataAge(context, card, right);
+/** A rule of the policy, then the grants, then the hours of the door. */
+function entitle(context: Context, card: CardFacts, holder: PersonFacts | undefined): Judgement {
+  const { view, policy, door, rules, action, options, now } = context;
+  const { trace } = options;
+  let rule: PolicyRule | undefined;
+  if (policy.rules.forResource('door').length > 0) {
+    const tried: RuleTried[] | undefined = trace === undefined ? undefined : [];
+    rule = policy.rules.first(ruleRequestAtDoor(context, card, holder), now, tried);
+    if (tried !== undefined) traceRules(options, tried, rule);
+    if (rule?.effect === 'deny') return { deny: rule.reason ?? 'DENY_RULE', rule, card, holder };
+  }
+  const match =
+    rule === undefined
+      ? matchRight(view.rights(card, door, now), action, now, countAs(context))
+      : PERMITTED_BY_RULE;
+  const { deny, right } = match;
+  if (trace !== undefined && rule === undefined) traceOf(trace, 'right', match, right?.key);
+  if (deny !== undefined) return { deny, right, card, holder };
+  let { until } = match;
+  if (rules.hours !== undefined && action === 'enter') {
+    const schedule = policy.schedule(rules.hours);
+    const open = schedule && scheduleUntil(schedule, policy.calendar, now);
+    const closed = open === undefined ? ('DENY_TIME' as const) : undefined;
+    if (trace !== undefined) traceOf(trace, 'hours', { deny: closed }, rules.hours);
+    if (closed !== undefined) return { deny: closed, right, rule, card, holder };
+    until = earlier(until, open);
+  }
+  return { until, right, rule };
+}
+
+const PERMITTED_BY_RULE = { deny: undefined, right: undefined, until: undefined };
+
+/** Anti-passback and the age of the data, for a card that has a right. */
+function judgePassage(context: Context, entitled: Judgement, card: CardFacts): Judgement {
+  const { rules, options, now } = context;
+  const { trace } = options;
+  const { right, rule, holder } = entitled;
+  let { warning, until } = entitled;
+  let passage: Passage | undefined;
+  if (!options.ignoreAntiPassback && rules.antiPassback !== 'off') {
+    passage = repeatedPassage(context, card);
+    const deny = passage === undefined ? undefined : ('DENY_ANTIPASSBACK' as const);
+    const hard = rules.antiPassback === 'hard';
+    if (trace !== undefined) traceOf(trace, 'anti-passback', hard ? { deny } : { warning: deny });
+    if (deny !== undefined && hard) return { deny, right, rule, passage, card, holder };
+    warning ??= deny;
+  }
+  if (card.validUntil !== undefined) until = earlier(until, endOfShanghaiDay(card.validUntil));
+  if (context.policy.rules.forResource('door').length > 0) until = earlier(until, nextMinute(now));
+  if (options.ignoreDataAge) return { warning, until, right, rule, passage, card, holder };
+
+  const ageMs = dataAge(context, card, right, rule);
   const stale = ageMs === undefined || ageMs > rules.staleAfterMs;
-  if (stale && rules.whenStale === 'deny') return { deny: 'DENY_STALE_DATA', right, card, holder, ageMs };
+  const deny = stale && rules.whenStale === 'deny' ? ('DENY_STALE_DATA' as const) : undefined;
+  if (trace !== undefined) {
+    traceOf(trace, 'data-age', { deny, warning: stale ? 'DENY_STALE_DATA' : undefined });
+  }
+  if (deny !== undefined) return { deny, right, rule, passage, card, holder, ageMs };
   if (stale && warning !== 'DENY_FROZEN') warning = 'DENY_STALE_DATA';
   if (!stale && rules.whenStale === 'deny') until = earlier(until, now + rules.staleAfterMs - ageMs);
-  return { warning, until, right, card, holder, ageMs };
+  return { warning, until, right, rule, passage, card, holder, ageMs };
 }
 
-interface RightMatch {
-  readonly deny?: DenyReason | undefined;
-  readonly right?: Right | undefined;
-  readonly until?: number | undefined;
+/** Schedules of rules change on full minutes. */
+function nextMinute(now: number): number {
+  return (Math.floor(now / 60_000) + 1) * 60_000;
 }
 
-/** How near a right came to opening; the nearest gives the reason. */
-const NEARNESS: readonly DenyReason[] = [
-  'DENY_NO_RIGHT',
-  'DENY_DIRECTION',
-  'DENY_NOT_YET_VALID',
-  'DENY_TIME',
-];
-
-function matchRight(rights: readonly Right[], action: 'enter' | 'exit', now: number): RightMatch {
-  const direction = action === 'enter' ? 'ENTER' : 'EXIT';
-  let nearest = 0;
-  let nearestRight: Right | undefined;
-  for (const right of rights) {
-    let distance: number;
-    let covered: number | undefined;
-    if (right.validUntil !== undefined && now >= right.validUntil) distance = 0;
-    else if (right.direction !== 'BOTH' && right.direction !== direction) distance = 1;
-    else if (right.validFrom !== undefined && now < right.validFrom) distance = 2;
-    else if (right.schedule.length > 0 && (covered = coveredUntil(right.schedule, now)) === undefined) {
-      distance = 3;
-    } else {
-      return { right, until: earlier(covered, right.validUntil) };
-    }
-    if (nearestRight === undefined || distance > nearest) {
-      nearest = distance;
-      nearestRight = right;
-    }
-  }
-  return { deny: NEARNESS[nearest] ?? 'DENY_NO_RIGHT', right: nearestRight };
+function countAs({ rules, policy }: Context): ((day: number) => number) | undefined {
+  if (rules.grantDays !== 'calendar') return undefined;
+  return (day) => policy.calendar.day(day)?.weekday ?? weekday(day);
 }
 
 /** Twice in without an exit between, or twice out: from door events only, within the stated window. */
-function repeatsPassage(context: Context, card: CardFacts): boolean {
+function repeatedPassage(context: Context, card: CardFacts): Passage | undefined {
   const { view, rules, door, action, now } = context;
   const area = passageArea(rules, door);
   const last = view.lastPassage(card.key, area, now);
   if (last === undefined || last.occurredAt > now || now - last.occurredAt > rules.antiPassbackWindowMs) {
-    return false;
+    return undefined;
   }
-  return last.direction === (action === 'enter' ? 'ENTER' : 'EXIT');
+  return last.direction === (action === 'enter' ? 'ENTER' : 'EXIT') ? last : undefined;
 }
 
 /** Name of the area in which passages count together. */
@@ -202,24 +258,30 @@ export function passageArea(rules: Pick<DoorRules, 'antiPassbackArea'>, door: Do
     : `door:${door.key}`;
 }
 
-function dataAge(context: Context, card: CardFacts, right: Right | undefined): number | undefined {
+/** A right that a rule gives is as fresh as the policy; only the card's data can be old then. */
+function dataAge(
+  context: Context,
+  card: CardFacts,
+  right: Right | undefined,
+  rule: PolicyRule | undefined,
+): number | undefined {
   const cards = context.view.asOf(card.source, 'cards');
+  if (rule !== undefined) return cards === undefined ? undefined : Math.max(0, context.now - cards);
   const grants = context.view.asOf(right?.source ?? context.door.source, 'grants');
   if (cards === undefined || grants === undefined) return undefined;
   return Math.max(0, context.now - Math.min(cards, grants));
 }
 
-function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : Math.min(a, b);
-}
-
 function answer(context: Context, judgement: Judgement): Decision {
   const { policy, rules, action, now } = context;
   const facts = factsOf(context, judgement);
+  const released = action === 'exit' && context.alert !== undefined && context.alert.state !== 'LOCKDOWN';
   let reason: AllowReason;
   let warning = judgement.warning;
-  if (judgement.deny !== undefined) {
+  if (released) {
+    reason = 'ALLOW_EMERGENCY';
+    warning = judgement.deny ?? warning;
+  } else if (judgement.deny !== undefined) {
     if (action === 'enter' || deniesExit(rules, judgement.deny)) {
       return plainDeny(policy, judgement.deny, facts, judgement);
     }
@@ -227,6 +289,9 @@ function answer(context: Context, judgement: Judgement): Decision {
     warning = judgement.deny;
   } else if (warning === 'DENY_FROZEN') reason = 'ALLOW_WARN_FROZEN';
   else reason = warning === 'DENY_STALE_DATA' ? 'ALLOW_WARN_STALE' : 'ALLOW';
+  if (judgement.deny !== undefined) {
+    context.options.trace?.push({ step: 'exit', outcome: 'permits', reason: judgement.deny, detail: reason });
+  }
   const allowMs = policy.document.ttl.allowMs;
   return {
     decision: true,
@@ -257,7 +322,7 @@ function plainDeny(
     reason,
     policyVersion: policy.version,
     dataAgeMs: judgement?.ageMs,
-    ttlMs: TIMED_DENIES.has(reason) ? policy.document.ttl.allowMs : null,
+    ttlMs: TIMED_DENIES.has(reason) || policy.rules.count > 0 ? policy.document.ttl.allowMs : null,
     facts,
     cardKey: judgement?.card?.key,
   };
@@ -274,6 +339,7 @@ function factsOf(context: Context, judgement: Judgement): Fact[] {
   if (card !== undefined) facts.push(fact('card', card, age(card.source, 'cards')));
   if (holder !== undefined) facts.push(fact('person', holder, undefined));
   if (right !== undefined) facts.push(fact('grant', right, age(right.source, 'grants')));
+  if (context.alert !== undefined) facts.push(fact('alert', context.alert, undefined));
   return facts;
 }
 

@@ -68,6 +68,16 @@ export interface Passage {
   readonly occurredAt: EpochMs;
 }
 
+/** A state of alarm over a door: of the whole campus, its building, or the door alone. */
+export interface AlertFacts {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  readonly state: 'LOCKDOWN' | 'FIRE' | 'EVACUATION';
+  /** Of a lockdown; the policy says what each level means. */
+  readonly level: number;
+}
+
 export type CredentialReading =
   | { readonly ok: true; readonly scheme: string; readonly value: string }
   | { readonly ok: false; readonly reason: 'DENY_READER_PROFILE' | 'DENY_CARD_NUMBER_INVALID' };
@@ -87,6 +97,10 @@ export interface DecisionView {
   lastPassage(cardKey: string, area: string, now: EpochMs): Passage | undefined;
   /** Upstream's `asOf` of the last poll of that stream which the view has applied in full. */
   asOf(source: string, stream: 'cards' | 'grants'): EpochMs | undefined;
+  /** STUDENT, STAFF …; asked only where a rule of the policy does. */
+  personClass?(personKey: string): string | undefined;
+  /** The gravest alarm over that door; absent or undefined: none. */
+  alert?(door: DoorFacts): AlertFacts | undefined;
 }
 
 export type Subject =
@@ -100,21 +114,58 @@ export interface DecisionRequest {
   readonly resource: string;
   /** `enter` or `exit`; anything else is denied as unsupported. */
   readonly action: string;
+  /** What else the caller says; only rules of the policy look at it. */
+  readonly sent?: SentAttributes | undefined;
+}
+
+/** The open parts of an AuthZEN request. */
+export interface SentAttributes {
+  readonly subject?: Readonly<Record<string, unknown>> | undefined;
+  readonly resource?: Readonly<Record<string, unknown>> | undefined;
+  readonly action?: Readonly<Record<string, unknown>> | undefined;
+  readonly context?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What shadow replay switches off: recorded swipes say nothing about how old our data was then. */
 export interface DecisionOptions {
   readonly ignoreDataAge?: boolean;
   readonly ignoreAntiPassback?: boolean;
+  /** Filled with every question in the order in which it was asked. */
+  readonly trace?: TraceStep[];
 }
+
+/** One question of a decision and its answer. `decides`: it gave the reason of the decision. */
+export interface TraceStep {
+  readonly step:
+    | 'resource'
+    | 'subject'
+    | 'card-state'
+    | 'alert'
+    | 'rule'
+    | 'right'
+    | 'hours'
+    | 'anti-passback'
+    | 'data-age'
+    | 'exit';
+  readonly outcome: 'passes' | 'warns' | 'denies' | 'permits' | 'skipped';
+  readonly reason?: DenyReason | undefined;
+  /** Key of the record or id of the rule that was looked at. */
+  readonly on?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+export type FactKind =
+  'card' | 'person' | 'door' | 'grant' | 'alert' | 'event' | 'credential' | 'rule' | 'entity' | 'request';
 
 /** A fact that the decision stands on; no personal data, so that it can be kept. */
 export interface Fact {
-  readonly kind: 'card' | 'person' | 'door' | 'grant';
+  readonly kind: FactKind;
   readonly key: string;
   readonly version: number;
   readonly source: string;
   readonly ageMs?: number | undefined;
+  /** The record as the view had it; kept with the decision without personal data (`recorded.ts`). */
+  readonly of?: object | undefined;
 }
 
 export interface Decision {

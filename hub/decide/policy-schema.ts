@@ -1,4 +1,5 @@
 import { DENY_REASONS } from './reasons.js';
+import { RULE_SCHEMAS } from './rules-schema.js';
 
 /** Exits are never denied for these alone, so a policy cannot ask for it (architecture.md, Decisions). */
 const NEVER_ALONE_AT_EXIT = ['DENY_STALE_DATA', 'DENY_UNKNOWN_CARD', 'DENY_ANTIPASSBACK'];
@@ -37,6 +38,11 @@ const doorRuleProperties = {
   antiPassbackWindowMs: { type: 'integer', minimum: 1_000, maximum: 86_400_000 },
   antiPassbackArea: { enum: ['door', 'building'] },
 };
+/** These may be absent in `doors.default`. */
+const doorRuleOptions = {
+  hours: { type: 'string', minLength: 1, maxLength: 64 },
+  grantDays: { enum: ['week', 'calendar'] },
+};
 
 /** JSON Schema (2020-12) of a policy document. */
 export const POLICY_SCHEMA = {
@@ -44,7 +50,7 @@ export const POLICY_SCHEMA = {
   title: 'Cardhub decision policy',
   type: 'object',
   additionalProperties: false,
-  required: ['version', 'purposes', 'doors', 'ttl'],
+  required: ['version', 'ttl'],
   properties: {
     version: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
     note: { type: 'string', maxLength: 2_000 },
@@ -71,7 +77,7 @@ export const POLICY_SCHEMA = {
           type: 'object',
           additionalProperties: false,
           required: Object.keys(doorRuleProperties),
-          properties: doorRuleProperties,
+          properties: { ...doorRuleProperties, ...doorRuleOptions },
         },
         classes: {
           type: 'object',
@@ -79,7 +85,7 @@ export const POLICY_SCHEMA = {
           additionalProperties: {
             type: 'object',
             additionalProperties: false,
-            properties: doorRuleProperties,
+            properties: { ...doorRuleProperties, ...doorRuleOptions },
           },
         },
       },
@@ -90,5 +96,6 @@ export const POLICY_SCHEMA = {
       required: ['allowMs'],
       properties: { allowMs: { type: 'integer', minimum: 0, maximum: 60_000 } },
     },
+    ...RULE_SCHEMAS,
   },
 };

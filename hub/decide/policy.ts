@@ -3,8 +3,15 @@
  * A document is checked by its JSON Schema and compiled once; decisions read the compiled form only.
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { compileCalendar, compileNamedSchedule } from './calendar.js';
+import type { CalendarDocument, CalendarSpan, CompiledCalendar, NamedSchedule } from './calendar.js';
+import { compileEntities } from './entities.js';
+import type { Entities } from './entities.js';
 import type { DenyReason } from './reasons.js';
 import { POLICY_SCHEMA } from './policy-schema.js';
+import { documentProblems } from './policy-check.js';
+import { compileRules } from './rules.js';
+import type { CompiledRules, PolicyEntity, PolicyRule } from './rules.js';
 
 /** What can be wrong with a card, in the order in which it is asked; the first that denies gives the reason. */
 export const CARD_CONDITIONS = [
@@ -55,24 +62,69 @@ export interface DoorRules {
   readonly antiPassbackWindowMs: number;
   /** Passages count together within one door, or within all doors of a building. */
   readonly antiPassbackArea: 'door' | 'building';
+  /** Name of a schedule: outside of it nobody enters (DENY_TIME), whatever the grant says. */
+  readonly hours?: string;
+  /**
+   * Days of the week in a grant's schedule are those of the clock (`week`, the default), or as the calendar
+   * counts them (`calendar`: a makeup workday as the day it stands for, a holiday as a Sunday).
+   */
+  readonly grantDays?: 'week' | 'calendar';
+}
+
+/** Who is let in although an alarm closes the door; a lost card never is. */
+export interface AlertException {
+  readonly personClasses?: readonly string[];
+  readonly cards?: readonly string[];
+  readonly people?: readonly string[];
+}
+
+export interface AlertRule {
+  /** `normal`: the alarm alone keeps nobody out. */
+  readonly enter: 'normal' | 'deny';
+  /** Classes of doors that it closes; absent: all. */
+  readonly doorClasses?: readonly string[];
+  readonly except?: AlertException;
+}
+
+/**
+ * What alarms mean. Fire and evacuation release every exit, whatever else is true (ALLOW_EMERGENCY); no policy
+ * can say otherwise. A lockdown leaves exits to `exitDeniedBy`. A level that is not named closes all entries.
+ */
+export interface AlertRules {
+  readonly fire?: AlertRule;
+  readonly evacuation?: AlertRule;
+  readonly lockdown?: Readonly<Record<string, AlertRule>>;
 }
 
 export interface PolicyDocument {
   readonly version: string;
   readonly note?: string;
-  readonly purposes: Partial<Record<Purpose, ConditionTable>> & { readonly door: ConditionTable };
-  readonly doors: {
+  /** Absent: everything that is wrong with a card denies. */
+  readonly purposes?: Partial<Record<Purpose, ConditionTable>> & { readonly door: ConditionTable };
+  /** Absent: no doors are decided by this policy (a tenant of entities), so all rules are the strictest. */
+  readonly doors?: {
     readonly default: DoorRules;
     readonly classes: Readonly<Record<string, Partial<DoorRules>>>;
   };
   readonly ttl: { readonly allowMs: number };
+  readonly alerts?: AlertRules;
+  readonly calendar?: CalendarDocument;
+  readonly schedules?: Readonly<Record<string, readonly CalendarSpan[]>>;
+  readonly rules?: readonly PolicyRule[];
+  readonly entities?: readonly PolicyEntity[];
+  /** Names of actions that a search for actions tries, by type of resource. */
+  readonly actions?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface Policy {
   readonly version: string;
   readonly document: PolicyDocument;
+  readonly calendar: CompiledCalendar;
+  readonly rules: CompiledRules;
+  readonly entities: Entities;
   verdict(purpose: Purpose, condition: CardCondition): Verdict;
   doorRules(doorClass: string): DoorRules;
+  schedule(name: string): NamedSchedule | undefined;
 }
 
 export class PolicyError extends Error {
@@ -80,6 +132,16 @@ export class PolicyError extends Error {
   readonly code = 'POLICY_INVALID';
   readonly retry = 'never';
 }
+
+const STRICTEST: DoorRules = {
+  exit: 'free',
+  exitDeniedBy: [],
+  staleAfterMs: 60_000,
+  whenStale: 'deny',
+  antiPassback: 'off',
+  antiPassbackWindowMs: 1_000,
+  antiPassbackArea: 'door',
+};
 
 const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile<PolicyDocument>(
   POLICY_SCHEMA,
@@ -97,18 +159,30 @@ export function compilePolicy(document: unknown): Policy {
       .join('; ');
     throw new PolicyError(`policy document refused: ${detail}`);
   }
-  const defaults = document.doors.default;
+  const problems = documentProblems(document);
+  if (problems.length > 0) {
+    throw new PolicyError(`policy document refused: ${problems.slice(0, 10).join('; ')}`);
+  }
+  const defaults = document.doors?.default ?? STRICTEST;
   const classes = new Map(
-    Object.entries(document.doors.classes).map(([name, rules]) => [name, { ...defaults, ...rules }]),
+    Object.entries(document.doors?.classes ?? {}).map(([name, rules]) => [name, { ...defaults, ...rules }]),
   );
-  const tables = new Map(Object.entries(document.purposes));
+  const tables = new Map(Object.entries(document.purposes ?? {}));
+  const calendar = compileCalendar(document.calendar);
+  const schedules = new Map(
+    Object.entries(document.schedules ?? {}).map(([name, spans]) => [name, compileNamedSchedule(spans)]),
+  );
   return {
     version: document.version,
     document,
+    calendar,
+    rules: compileRules(document.rules ?? [], calendar, schedules),
+    entities: compileEntities(document.entities ?? []),
     verdict: (purpose, condition) => {
       if (condition === 'LOST' && purpose === 'door') return 'deny'; // no policy can open a door to a loss
       return tables.get(purpose)?.[condition] ?? 'deny';
     },
     doorRules: (doorClass) => classes.get(doorClass) ?? defaults,
+    schedule: (name) => schedules.get(name),
   };
 }

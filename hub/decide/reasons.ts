@@ -2,7 +2,13 @@
  * Why a decision is what it is. Closed set; the texts, the AuthZEN reasons and the vendors' codes stand in
  * `contracts/codes/decision-reasons.json`, and a test holds the two equal.
  */
-export const ALLOW_REASONS = ['ALLOW', 'ALLOW_WARN_FROZEN', 'ALLOW_WARN_STALE', 'ALLOW_EXIT_SAFETY'] as const;
+export const ALLOW_REASONS = [
+  'ALLOW',
+  'ALLOW_WARN_FROZEN',
+  'ALLOW_WARN_STALE',
+  'ALLOW_EXIT_SAFETY',
+  'ALLOW_EMERGENCY',
+] as const;
 
 export const DENY_REASONS = [
   'DENY_LOST',
@@ -32,6 +38,10 @@ export const DENY_REASONS = [
   'DENY_PIN',
   'DENY_UNSUPPORTED',
   'DENY_HOLDER_LEFT',
+  'DENY_EMERGENCY',
+  'DENY_RULE',
+  'DENY_UNKNOWN_SUBJECT',
+  'DENY_UNKNOWN_RESOURCE',
 ] as const;
 
 export type AllowReason = (typeof ALLOW_REASONS)[number];

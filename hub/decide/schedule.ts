@@ -47,8 +47,8 @@ export function endOfShanghaiDay(day: number): number {
   return (day + 1) * DAY_MS - SHANGHAI_OFFSET_MS;
 }
 
-/** 1 = Monday … 7 = Sunday. 1970-01-01 was a Thursday. */
-function weekday(day: number): number {
+/** 1 = Monday … 7 = Sunday, of days since 1970-01-01, which was a Thursday. */
+export function weekday(day: number): number {
   return ((((day + 3) % 7) + 7) % 7) + 1;
 }
 
@@ -63,12 +63,17 @@ export function minuteOfDay(text: string): number {
 /**
  * Until when the schedule covers `now`: epoch ms of the end of the longest span that covers it, or undefined
  * when none does.
+ * @param countAs the weekday (1 … 7) that a day counts as; default: its own. A calendar knows better (調休).
  */
-export function coveredUntil(schedule: readonly ScheduleSpan[], now: number): number | undefined {
+export function coveredUntil(
+  schedule: readonly ScheduleSpan[],
+  now: number,
+  countAs: (day: number) => number = weekday,
+): number | undefined {
   const day = shanghaiDay(now);
   const midnight = day * DAY_MS - SHANGHAI_OFFSET_MS;
-  const today = weekday(day);
-  const yesterday = today === 1 ? 7 : today - 1;
+  const today = countAs(day);
+  const yesterday = countAs(day - 1);
   const minute = (now - midnight) / MINUTE_MS;
   let until = -1;
   for (const span of schedule) {

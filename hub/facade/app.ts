@@ -1,7 +1,11 @@
 /**
  * What is mounted where.
  *
- *   POST /access/v1/evaluation   may this subject pass this door (AuthZEN)      access.ts
+ *   POST /access/v1/evaluation   may this subject do this (AuthZEN)             access.ts
+ *   POST /access/v1/evaluations  several of them                                evaluations.ts
+ *   POST /access/v1/search/…     who may, where, what (AuthZEN)                 search.ts
+ *   …    /tenants/{name}/access  the same for a tenant of its own               tenants.ts
+ *   GET  /.well-known/authzen-configuration                                     metadata.ts
  *   POST /v1/identity/check      is this card valid, and is it this person's    identity.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
  *   /registry                    the schemas (mounted by the caller)            registry.ts
@@ -16,13 +20,21 @@ import { createMetrics } from '../operate/metrics.js';
 import type { Metrics } from '../operate/metrics.js';
 import { DECISION_REASONS } from '../decide/reasons.js';
 import type { DecisionReason } from '../decide/reasons.js';
+import { entityCandidates } from '../search/entities.js';
+import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
 import type { DecisionLog } from './decision-log.js';
+import { accessEvaluations } from './evaluations.js';
 import { livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
+import { metadata } from './metadata.js';
 import type { FacadeParts } from './parts.js';
 import { problem } from './problems.js';
+import { accessSearch } from './search.js';
+import type { SearchKind } from './search.js';
+import { byCredential, guarded } from './tenants.js';
+import type { Answerer, Tenant } from './tenants.js';
 
 export interface FacadeOptions {
   readonly view: HubView;
@@ -36,6 +48,12 @@ export interface FacadeOptions {
   readonly alwaysReasons?: boolean;
   /** Paths served by others, e.g. the schema registry. */
   readonly mounts?: Readonly<Record<string, Hono>>;
+  /** Whom and what a search may find; default: what the policy itself knows. */
+  readonly candidates?: Candidates;
+  /** Tenants beside the hub's own. */
+  readonly tenants?: readonly Tenant[];
+  /** `https://…` under which clients reach the facade; stands in the metadata. */
+  readonly publicUrl?: string | undefined;
   /** Told of errors that no handler expected. */
   readonly onError?: (error: unknown) => void;
 }
@@ -58,7 +76,7 @@ export function createFacade(options: FacadeOptions): Hono {
     app.on(method, path, handler);
     allowed.set(path, method === 'GET' ? 'GET, HEAD' : method);
   };
-  route('POST', '/access/v1/evaluation', accessEvaluation(parts));
+  routeAccess(route, options, parts);
   route('POST', '/v1/identity/check', identityCheck(parts));
   route('GET', '/livez', livez());
   route('GET', '/readyz', readyz(options.follower, options.view, options.checks ?? []));
@@ -79,6 +97,47 @@ export function createFacade(options: FacadeOptions): Hono {
     return problem('INTERNAL', 'the error is in the log of the hub');
   });
   return app;
+}
+
+type Route = (method: 'GET' | 'POST', path: string, handler: Handler) => void;
+
+const SEARCHES: readonly SearchKind[] = ['subject', 'resource', 'action'];
+const WELL_KNOWN = '/.well-known/authzen-configuration';
+
+/** AuthZEN for the hub's own tenant and for each of the others, by base path and by credential. */
+function routeAccess(route: Route, options: FacadeOptions, parts: FacadeParts): void {
+  const { tenants = [], publicUrl } = options;
+  const handlersOf = (of: FacadeParts, candidates: Candidates): ReadonlyMap<string, Answerer> =>
+    new Map<string, Answerer>([
+      ['/access/v1/evaluation', accessEvaluation(of)],
+      ['/access/v1/evaluations', accessEvaluations(of)],
+      ...SEARCHES.map((kind): [string, Answerer] => [
+        `/access/v1/search/${kind}`,
+        accessSearch({ ...of, candidates }, kind),
+      ]),
+    ]);
+  const others = tenants.map((tenant) => ({
+    tenant,
+    handlers: handlersOf(
+      { ...parts, view: tenant.view },
+      entityCandidates(() => tenant.view.policy()),
+    ),
+  }));
+  const candidates = options.candidates ?? entityCandidates(() => options.view.policy());
+  for (const [path, own] of handlersOf(parts, candidates)) {
+    const of = others.map(({ tenant, handlers }) => ({ tenant, handler: handlers.get(path) ?? own }));
+    route('POST', path, byCredential(own, of));
+    for (const { tenant, handler } of of) {
+      route('POST', `/tenants/${tenant.name}${path}`, guarded(tenant, handler));
+    }
+  }
+  route('GET', WELL_KNOWN, metadata(publicUrl, ''));
+  for (const { name } of tenants) {
+    // The path of the decision point goes behind the well-known one (AuthZEN 1.0, section on metadata).
+    const serve = metadata(publicUrl, `/tenants/${name}`);
+    route('GET', `${WELL_KNOWN}/tenants/${name}`, serve);
+    route('GET', `/tenants/${name}${WELL_KNOWN}`, serve);
+  }
 }
 
 function countersOf(metrics: Metrics): FacadeParts['counters'] {

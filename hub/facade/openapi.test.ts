@@ -4,7 +4,7 @@ import addFormats from 'ajv-formats';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { packagePath } from '../package-root.js';
-import { parseEvaluation } from './access.js';
+import { parseEvaluation } from './authzen.js';
 import { PROBLEM_TITLES } from './problems.js';
 
 interface Media {

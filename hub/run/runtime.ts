@@ -18,6 +18,8 @@ import { openJournal, type Journal } from './journal.js';
 import { shanghaiDay } from './keys.js';
 import { startOwner, type Owner } from './owner.js';
 import { configuredPolicy, policyRecord } from './policy.js';
+import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
+import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { replicaName } from './replica.js';
 import { statusOf, type HubStatus } from './status.js';
 
@@ -58,13 +60,16 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const replica = replicaName(config.dataDir);
     const journal = await openJournal(hub.log, hub.codec, `${config.tenant}/hub/${replica}/0`, hub.now);
     ending.push(() => journal.close());
-    const policy = configuredPolicy(config.policy);
-    const switched = await policyRecord(hub.log, hub.codec, config.tenant, policy, hub.now());
-    if (switched !== null) await journal.append([switched]);
-    const { view, follower } = startView(hub, options);
+    const tenants = await startTenants(hub, journal);
+    const { view, follower } = startView(hub, tenants, options);
     ending.push(() => follower.close());
     const metrics = createMetrics();
-    const facade = await startAnswers(hub, { view, follower, journal, metrics, replica }, options, ending);
+    const facade = await startAnswers(
+      hub,
+      { view, follower, journal, metrics, replica, tenants },
+      options,
+      ending,
+    );
     const owner = await startPulling(hub, options, ending);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
@@ -77,10 +82,33 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
   }
 }
 
-function startView(hub: HubParts, options: RuntimeOptions): { view: HubView; follower: Follower } {
+/** Puts the configured policies on the log, of the hub's own tenant first. */
+async function startTenants(hub: HubParts, journal: Journal): Promise<readonly Tenant[]> {
+  const { config, log, codec, now } = hub;
+  const put = async (tenant: string, path: string | undefined): Promise<PolicyDocument> => {
+    const document = configuredPolicy(path);
+    const record = await policyRecord(log, codec, tenant, document, now());
+    if (record !== null) await journal.append([record]);
+    return document;
+  };
+  await put(config.tenant, config.policy);
+  const tenants: Tenant[] = [];
+  for (const { name, policy, tokens } of config.facade.tenants) {
+    const compiled = compilePolicy(await put(name, policy));
+    tenants.push(openTenant({ name, policy: compiled, tokens: tokens.map((one) => one.reveal()) }, now));
+  }
+  return tenants;
+}
+
+function startView(
+  hub: HubParts,
+  tenants: readonly Tenant[],
+  options: RuntimeOptions,
+): { view: HubView; follower: Follower } {
   const own = hub.config.readers.profiles as unknown as Record<string, ReaderProfile>;
   const { profiles } = readerProfiles(own);
-  const view = createHubView({ tenant: hub.config.tenant, profiles, now: hub.now });
+  const campus = createHubView({ tenant: hub.config.tenant, profiles, now: hub.now });
+  const view = withTenants(campus, tenants);
   const follower = followLog({
     log: hub.log,
     view,
@@ -99,6 +127,7 @@ interface AnswerParts {
   readonly journal: Journal;
   readonly metrics: Metrics;
   readonly replica: string;
+  readonly tenants: readonly Tenant[];
 }
 
 async function startAnswers(
@@ -122,6 +151,8 @@ async function startAnswers(
     decisions,
     now: hub.now,
     metrics: parts.metrics,
+    tenants: parts.tenants,
+    publicUrl: config.facade.publicUrl,
     checks: [diskCheck(config.dataDir)],
     mounts: config.facade.registry
       ? { '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }) }

@@ -1,0 +1,168 @@
+/**
+ * `POST /access/v1/evaluations`: several questions in one request, answered in their order.
+ *
+ *   defaults (subject, resource, action, context at the top) ─┐
+ *   evaluations[i] ── its own objects stand in for them whole ─┴─▶ type, id or name that is missing in an
+ *                     item's object is taken from the default alone; `properties` never are ─▶ decide
+ *   semantic: execute_all · deny_on_first_deny · permit_on_first_permit (cut right after the trigger)
+ *
+ * Without evaluations the request is a single one. An item that is incomplete is a deny of its own.
+ */
+import type { Context } from 'hono';
+import { evaluate, purposeName } from '../decide/evaluate.js';
+import {
+  asksReasons,
+  echoed,
+  explanation,
+  isBag,
+  parseEvaluation,
+  text,
+  wrong,
+  wrongProperties,
+} from './authzen.js';
+import type { Bag, Evaluation } from './authzen.js';
+import { header, readJson } from './body.js';
+import type { DecisionEntry } from './decision-log.js';
+import type { FacadeParts } from './parts.js';
+
+/** Items of one request; more are refused, since nobody would wait for them at a door. */
+export const EVALUATIONS_MAX = 1_000;
+
+const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const;
+type Semantic = (typeof SEMANTICS)[number];
+
+interface Batch {
+  /** Undefined: the item is incomplete, and why. */
+  readonly items: readonly (Evaluation | string)[];
+  readonly semantic: Semantic;
+  readonly reasons: boolean;
+}
+
+type ParsedBatch =
+  | { readonly ok: true; readonly single: Evaluation }
+  | { readonly ok: true; readonly batch: Batch }
+  | { readonly ok: false; readonly error: string };
+
+export function accessEvaluations(parts: FacadeParts): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const requestId = echoed(header(c, 'x-request-id'));
+    const body = await readJson(c);
+    if (!body.ok) return text(body.code === 'BODY_TOO_LARGE' ? 413 : 400, body.detail, requestId);
+    const parsed = parseBatch(body.value);
+    if (!parsed.ok) return text(400, parsed.error, requestId);
+    const unready = unavailable(parts, 'single' in parsed ? [parsed.single] : parsed.batch.items);
+    if (unready !== undefined) return text(503, unready, requestId, { 'retry-after': '1' });
+    const answer =
+      'single' in parsed
+        ? answerOne(parts, parsed.single, parsed.single.reasons)
+        : { evaluations: answerAll(parts, parsed.batch) };
+    return new Response(JSON.stringify(answer), {
+      headers: {
+        'content-type': 'application/json',
+        ...(requestId !== undefined && { 'x-request-id': requestId }),
+      },
+    });
+  };
+}
+
+function unavailable(parts: FacadeParts, items: Batch['items']): string | undefined {
+  if (!parts.ready()) return 'the hub has not read its log to the end yet: try again';
+  if (!parts.decisions.full) return undefined;
+  const audited = items.some(
+    (item) => typeof item !== 'string' && parts.view.door(item.resource)?.auditRequired === true,
+  );
+  if (!audited) return undefined;
+  parts.counters.audit();
+  return 'one of the doors requires that decisions are logged: try again';
+}
+
+interface Answer {
+  readonly decision: boolean;
+  readonly context?: object;
+}
+
+function answerAll(parts: FacadeParts, { items, semantic, reasons }: Batch): Answer[] {
+  const answers: Answer[] = [];
+  const last = semantic === 'deny_on_first_deny' ? false : semantic === 'permit_on_first_permit';
+  for (const item of items) {
+    const answer = answerOne(parts, item, reasons);
+    answers.push(answer);
+    if (semantic !== 'execute_all' && answer.decision === last) break;
+  }
+  return answers;
+}
+
+function answerOne(parts: FacadeParts, item: Evaluation | string, reasons: boolean): Answer {
+  const { view, decisions, now, counters } = parts;
+  const wanted = reasons || parts.alwaysReasons;
+  if (typeof item === 'string') {
+    return { decision: false, ...(wanted && { context: { error: { status: 400, message: item } } }) };
+  }
+  const decidedAt = now();
+  const decision = evaluate(view, view.policy(), item, decidedAt);
+  counters.decided(decision.reason);
+  const { action, subject, resource, resourceType } = item;
+  const purpose = purposeName(resourceType);
+  const entry: DecisionEntry = { decidedAt, purpose, action, subject, resource, decision };
+  const context = wanted || item.reasons ? explanation(decision, decisions.idOf(entry)) : undefined;
+  decisions.add(entry);
+  return { decision: decision.decision, ...(context !== undefined && { context }) };
+}
+
+export function parseBatch(body: unknown): ParsedBatch {
+  if (!isBag(body)) return wrong('the body', 'an object', body);
+  const { evaluations, options } = body;
+  if (evaluations !== undefined && !Array.isArray(evaluations)) {
+    return wrong('evaluations', 'an array', evaluations);
+  }
+  if (options !== undefined && !isBag(options)) return wrong('options', 'an object', options);
+  const semantic = options?.evaluations_semantic ?? 'execute_all';
+  const known = SEMANTICS.find((one) => one === semantic);
+  if (known === undefined) {
+    return { ok: false, error: `options.evaluations_semantic: expected one of ${SEMANTICS.join(', ')}` };
+  }
+  if (evaluations === undefined || evaluations.length === 0) {
+    const single = parseEvaluation(body);
+    return single.ok ? { ok: true, single: single.request } : single;
+  }
+  if (evaluations.length > EVALUATIONS_MAX) {
+    return {
+      ok: false,
+      error: `evaluations: expected at most ${EVALUATIONS_MAX}, came ${evaluations.length}`,
+    };
+  }
+  for (const name of ['subject', 'resource', 'action', 'context'] as const) {
+    if (body[name] !== undefined && !isBag(body[name])) return wrong(name, 'an object', body[name]);
+  }
+  const properties = wrongProperties(
+    body.subject as Bag | undefined,
+    body.resource as Bag | undefined,
+    body.action as Bag | undefined,
+  );
+  if (properties !== undefined) return properties;
+  const reasons = asksReasons(options) || asksReasons(body.context);
+  return {
+    ok: true,
+    batch: { items: evaluations.map((item) => itemOf(body, item)), semantic: known, reasons },
+  };
+}
+
+function itemOf(defaults: Bag, item: unknown): Evaluation | string {
+  if (!isBag(item)) return wrong('the evaluation', 'an object', item).error;
+  const parsed = parseEvaluation({
+    subject: merged(item.subject, defaults.subject, ['type', 'id']),
+    resource: merged(item.resource, defaults.resource, ['type', 'id']),
+    action: merged(item.action, defaults.action, ['name']),
+    context: item.context ?? defaults.context,
+    options: item.options,
+  });
+  return parsed.ok ? parsed.request : parsed.error;
+}
+
+function merged(own: unknown, fallback: unknown, required: readonly string[]): unknown {
+  if (own === undefined) return fallback;
+  if (!isBag(own) || !isBag(fallback)) return own;
+  const missing = required.filter((key) => own[key] === undefined);
+  if (missing.length === 0) return own;
+  return { ...own, ...Object.fromEntries(missing.map((key) => [key, fallback[key]])) };
+}
