@@ -392,6 +392,22 @@ export const CODES = {
       en: 'Pending money claimed at a device that is no canteen POS.',
       zh: '在非餐厅POS机领取过渡余额',
     },
+    { code: 'METER_UNREADABLE', en: 'The vendor answered, but without a reading.', zh: '电表无读数' },
+    {
+      code: 'METER_STALE',
+      en: 'The vendor has not read the meter for longer than it should.',
+      zh: '抄表时间过旧',
+    },
+    {
+      code: 'PAY_SOURCE_NOT_ALLOWED',
+      en: 'Paid from another source than the rules of the school allow.',
+      zh: '扣款来源不符合规定',
+    },
+    {
+      code: 'ORDER_CONTRADICTED',
+      en: 'The upstream reported a step that contradicts an earlier one of this order.',
+      zh: '订单状态前后矛盾',
+    },
   ],
 
   /** Classes of persons. 人员类别 */
@@ -439,6 +455,26 @@ export const CODES = {
       zh: '同一事件编号内容不同',
     },
     { code: 'TOO_LARGE', en: 'The row is larger than the limit.', zh: '数据过大' },
+    {
+      code: 'ROOM_UNMAPPED',
+      en: 'The mapping table has no room for this code on that day; nothing is guessed.',
+      zh: '房间编码未对照',
+    },
+    {
+      code: 'ROOM_MAPPED_TWICE',
+      en: 'The mapping table has several rooms for this code on that day.',
+      zh: '房间编码重复对照',
+    },
+    {
+      code: 'READING_NOT_UNDERSTOOD',
+      en: 'The sentence or the figures do not say what is left, or in which unit.',
+      zh: '余量信息无法识别',
+    },
+    {
+      code: 'UNIT_INCONSISTENT',
+      en: 'Energy, money and price of one reading contradict each other: a unit is wrong.',
+      zh: '电量、金额与电价不一致（单位有误）',
+    },
   ],
 
   /** Channels of a top-up. 充值渠道 */

@@ -874,6 +874,169 @@ export interface LockerUse {
   readonly dataQuality: readonly string[];
 }
 
+/** Steps of an order, in the order in which they come. 购电步骤 */
+export type PowerPurchaseKind = 'CREATED' | 'BANK_DEBIT_PENDING' | 'BANK_DEBITED' | 'VENDOR_SUBMITTED' | 'VENDOR_ACCEPTED' | 'DELIVERED' | 'OUTCOME_UNKNOWN' | 'DELIVERY_OVERDUE' | 'REFUND_REVIEW' | 'FAILED' | 'UNKNOWN';
+
+/** A step of an order for electricity, as the upstream recorded it, or that it was not delivered in time. The hub observes; it moves no money. 购电事件 */
+export interface PowerPurchase {
+  /** Id by which repeats are recognised, `{source}:{stream}:{natural event id}`; the same as ce_id. 事件编号 */
+  readonly eventId: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `power-pingdu`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Vendor `{source}:{application or system id}`. 电控厂商键 */
+  readonly vendorKey: string;
+  /** Order `{source}:{order number}`; all steps of an order have it as their key. 订单键 */
+  readonly orderKey: string;
+  /** What happened. 事件类型 */
+  readonly kind: PowerPurchaseKind;
+  /** State of the order after it, one of the same words; a step that contradicts an end changes nothing. 订单状态 */
+  readonly orderState: string;
+  /** The room in the vendor’s own code system. 厂商房间编码 */
+  readonly vendorRoom: string;
+  /** Room in the dormitory system’s own numbering, from master.room-xref; never derived from the vendor’s number. 公寓系统房间编号 */
+  readonly roomId: string;
+  /** Campus of that room, as the mapping table names it. 校区 */
+  readonly campus: string | null;
+  /** Account of the card whose holder paid, `{card source}:{account}`; null when not told. 付款人账户键 */
+  readonly payerAccountKey: string | null;
+  /** Where the money came from: `BANK_CARD`, `CARD_WALLET`, or as the upstream says it; null when not told. 扣款来源 */
+  readonly paySource: string | null;
+  /** Amount, fen. 金额（分） */
+  readonly amountFen: number;
+  /** Energy bought, watt-hours; null when the upstream does not say. 购电量（瓦时） */
+  readonly energyWh: number | null;
+  /** Last four characters of the bank’s reference, to find the debit by; null when not told. 银行流水号后四位 */
+  readonly bankReferenceTail: string | null;
+  /** When the step happened upstream, UTC milliseconds; of DELIVERY_OVERDUE the moment when the time was up. 发生时间 */
+  readonly occurredAt: number;
+  /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
+  readonly businessDate: number;
+  /** When the bank card was debited, UTC milliseconds; null: not yet, or not seen. 扣款时间 */
+  readonly debitedAt: number | null;
+  /** By when power should be there: 10 minutes after the debit, UTC milliseconds. 应到账时间 */
+  readonly dueAt: number | null;
+  /** True from the moment when that time was up without delivery. 是否超时 */
+  readonly overdue: boolean;
+  /** Status or error code as the upstream gave it. 上游代码 */
+  readonly upstreamCode: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** How well a power vendor answers. 厂商健康状况 */
+export type VendorHealth = 'UP' | 'DEGRADED' | 'DOWN' | 'UNKNOWN';
+
+/** State of the room at the vendor. 厂商房间状态 */
+export type PowerRoomState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+/** What a power vendor says of one room: energy or money left, when the meter was read, the price. 宿舍电表余量 */
+export interface PowerRoom {
+  /** Key `{source}:{the vendor’s room}`. 电表房间键 */
+  readonly powerRoomKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `power-pingdu`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Vendor `{source}:{application or system id}`; its health stands in master.power-vendor. 电控厂商键 */
+  readonly vendorKey: string;
+  /** The room in the vendor’s own code system: ids of all its levels joined by `/`, each percent-encoded where needed. 厂商房间编码 */
+  readonly vendorRoom: string;
+  /** Version that the source gave to this thing; power vendors give none, so it is 0 and the source position decides. 版本号 */
+  readonly version: number;
+  /** Room in the dormitory system’s own numbering, from master.room-xref; never derived from the vendor’s number. 公寓系统房间编号 */
+  readonly roomId: string;
+  /** Campus of that room, as the mapping table names it. 校区 */
+  readonly campus: string | null;
+  /** Room as the vendor prints it. 房间名称 */
+  readonly name: string;
+  /** Building as the vendor prints it. 楼栋 */
+  readonly building: string | null;
+  /** Floor as the vendor prints it; null where it has no floors. 楼层 */
+  readonly floor: string | null;
+  /** Energy left, watt-hours; null when the vendor does not say energy. Never derived from money. 剩余电量（瓦时） */
+  readonly remainingEnergyWh: number | null;
+  /** Free energy left beside that, watt-hours, where the vendor counts it apart; never added silently. 剩余补助电量（瓦时） */
+  readonly subsidyEnergyWh: number | null;
+  /** Money left, fen; null when the vendor does not say money. Never derived from energy. 剩余金额（分） */
+  readonly remainingFen: number | null;
+  /** Price of a kilowatt-hour in thousandths of a fen (0.5469 yuan is 54690); null when not told. 电价（千分之一分/千瓦时） */
+  readonly priceMilliFenPerKwh: number | null;
+  /** When the vendor last read the meter, UTC milliseconds; null when it does not say: the figure may then be of any age. 抄表时间 */
+  readonly meterReadAt: number | null;
+  /** How the vendor answered when this room was last asked for: UP with a reading, DEGRADED without one. 厂商应答情况 */
+  readonly vendorHealth: VendorHealth;
+  /** What the vendor said instead of a reading, e.g. 电表通讯故障; null with a reading. 厂商提示 */
+  readonly vendorMessage: string | null;
+  /** State of the room at the vendor. 厂商房间状态 */
+  readonly state: PowerRoomState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** State of the vendor in the list of the core. 厂商状态 */
+export type PowerVendorState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+/** Whether a power vendor answers now, found by a probe and not by a payment. 电控厂商健康状况 */
+export interface PowerVendor {
+  /** Vendor `{source}:{application or system id}`. 电控厂商键 */
+  readonly vendorKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `power-pingdu`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Id of the application at the card core (aid), or of the system at the vendor. 厂商编号 */
+  readonly vendorId: string;
+  /** Version that the source gave to this thing; power vendors give none, so it is 0 and the source position decides. 版本号 */
+  readonly version: number;
+  /** Name that the vendor or the core gives. 名称 */
+  readonly name: string;
+  /** UP: answers; DEGRADED: answers, but not what it promises; DOWN: no answer. 健康状况 */
+  readonly health: VendorHealth;
+  /** Why it is not UP: `VENDOR_OFF`, `NETWORK`, `NOT_UNDERSTOOD`, `REFUSED`; null when UP. 原因 */
+  readonly reason: string | null;
+  /** The code that the core or the vendor gave with it. 上游代码 */
+  readonly upstreamCode: string | null;
+  /** State of the vendor in the list of the core. 厂商状态 */
+  readonly state: PowerVendorState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
+/** State of the line. 对照状态 */
+export type RoomXrefState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
+
+/** One line of the mapping table: a room in a vendor’s code system is this room of the dormitory system, from a day to a day. 房间编码对照 */
+export interface RoomXref {
+  /** Key `{source}:{code system}/{the vendor’s room}@{first day as written}>{room}`: two rooms for one code are two records. 对照键 */
+  readonly xrefKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `power-pingdu`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Version that the source gave to this thing; power vendors give none, so it is 0 and the source position decides. 版本号 */
+  readonly version: number;
+  /** Code system of the vendor’s room, as the mapping option `roomSystem` of its source names it. 编码体系 */
+  readonly codeSystem: string;
+  /** The room in that code system, as in master.power-room. 厂商房间编码 */
+  readonly vendorRoom: string;
+  /** Room in the dormitory system’s own numbering. 公寓系统房间编号 */
+  readonly roomId: string;
+  /** Campus. 校区 */
+  readonly campus: string | null;
+  /** Building in the dormitory system’s words. 楼栋 */
+  readonly building: string | null;
+  /** Room in the dormitory system’s words. 房间名称 */
+  readonly name: string | null;
+  /** First day on which this holds; null: from ever. 生效日期 (days since 1970-01-01) */
+  readonly validFrom: number | null;
+  /** Last day on which this holds, to its end in Shanghai; null: without end. 失效日期 (days since 1970-01-01) */
+  readonly validUntil: number | null;
+  /** State of the line. 对照状态 */
+  readonly state: RoomXrefState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** State of a service point. 服务点状态 */
 export type ServicePointState = 'ACTIVE' | 'CLOSED' | 'REMOVED' | 'UNKNOWN';
 
@@ -972,6 +1135,10 @@ export interface TopicValue {
   readonly 'master.loan': Loan;
   readonly 'master.locker': Locker;
   readonly 'master.locker-use': LockerUse;
+  readonly 'master.power-purchase': PowerPurchase;
+  readonly 'master.power-room': PowerRoom;
+  readonly 'master.power-vendor': PowerVendor;
+  readonly 'master.room-xref': RoomXref;
   readonly 'master.service-point': ServicePoint;
   readonly 'master.top-up': TopUp;
 }
@@ -1011,6 +1178,10 @@ export const TOPICS: readonly TopicSettings[] = [
   { name: 'master.loan', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'master.locker', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.locker-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
+  { name: 'master.power-purchase', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 158112000000 },
+  { name: 'master.power-room', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'master.power-vendor', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'master.room-xref', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.service-point', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.top-up', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
 ];

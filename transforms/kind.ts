@@ -50,6 +50,8 @@ export interface RecordKind {
   readonly events: { readonly [T in TopicName]?: EventTopic<T> };
   /** It asks `cardsByCredential`; without such a stream the hub need not hold the cards' numbers. */
   readonly looksUpCards?: boolean;
+  /** It asks `roomOf`. */
+  readonly looksUpRooms?: boolean;
   /** The loss that a row reports although it was refused. */
   readonly lossOf?: (row: unknown, profile: Profile) => Loss | null;
 }

@@ -7,6 +7,9 @@ import { doorKind } from './door.js';
 import { grantKind } from './grant.js';
 import { loanKind, patronKind } from './library.js';
 import { lockerKind, lockerUseKind } from './locker.js';
+import { powerPurchaseKind } from './power-purchase.js';
+import { powerRoomKind, powerVendorKind } from './power-room.js';
+import { roomXrefKind } from './room-xref.js';
 import type { EventTopic, ProfileSchema, RecordKind, StateTopic } from './kind.js';
 import { topUpKind } from './top-up.js';
 import { transactionKind } from './transaction.js';
@@ -25,6 +28,10 @@ export const kinds = {
   locker: lockerKind,
   'locker-use': lockerUseKind,
   'classroom-swipe': classroomSwipeKind,
+  'power-room': powerRoomKind,
+  'power-vendor': powerVendorKind,
+  'power-purchase': powerPurchaseKind,
+  'room-xref': roomXrefKind,
 } as const satisfies Readonly<Record<string, RecordKind>>;
 
 export type KindName = keyof typeof kinds;

@@ -17,6 +17,7 @@ export function contextOf(over: Partial<MapContext> = {}): MapContext {
     cardsByCredential: (): CredentialMatch => ({ kind: 'none' }),
     seenBefore: (tuple) => seen.has(tuple) || !seen.add(tuple),
     doorKnown: () => true,
+    roomOf: () => ({ kind: 'none', otherDays: false }),
     readerProfile: (name) => profiles.get(name),
     ...over,
   };

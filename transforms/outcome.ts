@@ -37,7 +37,11 @@ export type RejectReason =
   | 'TEXT_INVALID'
   | 'ID_INVALID'
   | 'DUPLICATE_KEY_DIFFERENT' // the same event id with different content
-  | 'TOO_LARGE';
+  | 'TOO_LARGE'
+  | 'ROOM_UNMAPPED'
+  | 'ROOM_MAPPED_TWICE'
+  | 'READING_NOT_UNDERSTOOD'
+  | 'UNIT_INCONSISTENT';
 
 /** Damaged but usable: published with this in `dataQuality`. Closed set. */
 export type Mark =
@@ -56,7 +60,11 @@ export type Mark =
   | 'INFERRED'
   | 'LOST_TIME_UNKNOWN' // a loss is believed even when its time cannot be read
   | 'BALANCE_UNCERTAIN'
-  | 'CLAIM_NOT_AT_CANTEEN'; // only a canteen POS claims pending money
+  | 'CLAIM_NOT_AT_CANTEEN' // only a canteen POS claims pending money
+  | 'METER_UNREADABLE' // the vendor answered, without a reading
+  | 'METER_STALE'
+  | 'PAY_SOURCE_NOT_ALLOWED'
+  | 'ORDER_CONTRADICTED';
 
 export type Mapped =
   | {
@@ -79,6 +87,13 @@ export type CredentialMatch =
   | { readonly kind: 'many'; readonly cardKeys: readonly string[] }
   | { readonly kind: 'none' };
 
+/** The room of the dormitory system that a vendor's room is on a day, by the recorded mapping table. */
+export type RoomMatch =
+  | { readonly kind: 'one'; readonly roomId: string; readonly campus: string | null }
+  | { readonly kind: 'many'; readonly roomIds: readonly string[] }
+  /** `otherDays`: there are lines for this code, but none holds on that day. */
+  | { readonly kind: 'none'; readonly otherDays: boolean };
+
 export interface MapContext {
   /** The connector instance, e.g. `core`; first part of every key. */
   readonly source: string;
@@ -97,6 +112,8 @@ export interface MapContext {
   readonly seenBefore: (tuple: string, eventId: string) => boolean;
   /** A door's key is known. */
   readonly doorKnown: (doorKey: string) => boolean;
+  /** @param day business date, days since 1970-01-01 */
+  readonly roomOf: (codeSystem: string, vendorRoom: string, day: number) => RoomMatch;
   /** Built-in and own reader profiles by name (`readerProfiles` in `reader-profiles.ts`). */
   readonly readerProfile: (name: string) => CompiledProfile | undefined;
 }

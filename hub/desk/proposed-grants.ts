@@ -71,6 +71,7 @@ function mapContext({ source, mapping }: ProposedGrantsFile, asOf: number): MapC
     cardsByCredential: none,
     seenBefore: none,
     doorKnown: none,
+    roomOf: none,
     readerProfile: () => undefined,
   };
 }

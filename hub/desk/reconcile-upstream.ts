@@ -29,7 +29,7 @@ export async function proveUpstream(deps: StreamDeps, signal: AbortSignal): Prom
   const { stream } = deps;
   if (stream.spec.listing === null) return null;
   const { published, mapper } = await rebuildMemory(deps, firstProgress());
-  const { cardsByCredential, doorKnown } = await deps.lookups();
+  const lookups = await deps.lookups();
   const open = new Set(
     openIds({ source: deps.source, maps: stream.spec.maps, codec: deps.codec, published }),
   );
@@ -43,8 +43,7 @@ export async function proveUpstream(deps: StreamDeps, signal: AbortSignal): Prom
       profile: deps.profile,
       pseudonym: deps.pseudonym,
       readerProfile: deps.readerProfile,
-      cardsByCredential,
-      doorKnown,
+      ...lookups,
       seenBefore: () => false,
     };
     for (const row of page.rows) {

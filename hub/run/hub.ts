@@ -73,7 +73,9 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       await Promise.allSettled(sources.map(({ connector }) => connector.close()));
       await log.close();
     };
-    const cards = streams.some(({ deps }) => kindOf(deps.stream.spec.maps).looksUpCards === true);
+    const looked = streams.map(({ deps }) => kindOf(deps.stream.spec.maps));
+    const cards = looked.some(({ looksUpCards }) => looksUpCards === true);
+    const rooms = looked.some(({ looksUpRooms }) => looksUpRooms === true);
     return {
       config,
       log,
@@ -84,7 +86,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       streams,
       keys,
       now,
-      follow: (signal) => directory.follow(signal, { cards }),
+      follow: (signal) => directory.follow(signal, { cards, rooms }),
       close,
     };
   } catch (error) {

@@ -1,14 +1,16 @@
-import type { Card, Door, Position } from '../../contracts/types.js';
+import type { Card, Door, Position, RoomXref } from '../../contracts/types.js';
 import type { CredentialMatch } from '../../transforms/outcome.js';
 import { CARD_TOPICS } from '../../transforms/card.js';
 import { aliasesOf, SCHEMES, type CardCredential } from '../../transforms/card-number.js';
 import type { Log, ReadBatch } from '../log/log.js';
 import { CredentialIndex, type CardLike } from './credentials.js';
+import { RoomIndex } from './room-index.js';
 import type { RecordCodec } from './rows.js';
 import type { Lookups } from './stream.js';
 
 /**
- * What one stream must know of others: who holds a credential, which doors there are, and how far every
+ * What one stream must know of others: who holds a credential, which doors there are, which room a vendor's room is,
+ * and how far every
  * stream is recorded. Kept by following the log, since the other stream may run in another process. Before a
  * page is mapped, everything that the streams it comes after have recorded is applied (rule 8).
  */
@@ -18,6 +20,8 @@ const CATCH_UP_MS_MAX = 30_000;
 export interface FollowOptions {
   /** False where no stream looks cards up: a million of them need not be held. */
   readonly cards?: boolean;
+  /** False where no stream looks rooms up. */
+  readonly rooms?: boolean;
   readonly onPosition?: (position: Position) => void;
 }
 
@@ -27,6 +31,7 @@ export class Directory {
   /** Only what the index needs to take a card out again. */
   readonly #known = new Map<string, CardLike>();
   readonly #doors = new Set<string>();
+  readonly #rooms = new RoomIndex();
   readonly #positions = new Map<string, Position>();
   readonly #applied = new Map<string, number>();
   readonly #followed = new Set<string>();
@@ -40,7 +45,7 @@ export class Directory {
 
   /** Follows the topics until aborted. `failed` settles only when the following ended with an error. */
   follow(signal: AbortSignal, options: FollowOptions = {}): void {
-    const { cards = true, onPosition } = options;
+    const { cards = true, rooms = true, onPosition } = options;
     for (const topic of cards ? CARD_TOPICS : [])
       this.#follow(topic, signal, (key, value) => this.#card(topic, key, value));
     this.#follow('master.door', signal, (key, value) => {
@@ -48,6 +53,12 @@ export class Directory {
         this.#doors.delete(key);
       else this.#doors.add(key);
     });
+    if (rooms) {
+      this.#follow('master.room-xref', signal, (key, value) => {
+        const line = value === null ? null : (this.codec.decode('master.room-xref', value) as RoomXref);
+        this.#rooms.replace(key, line);
+      });
+    }
     this.#follow('hub.positions', signal, (key, value) => {
       if (value === null) return;
       const position = this.codec.decode('hub.positions', value) as Position;
@@ -89,12 +100,13 @@ export class Directory {
     const deadline = Date.now() + CATCH_UP_MS_MAX;
     while (!after.every((id) => this.#hasApplied(id))) {
       if (Date.now() > deadline)
-        throw new Error('the card topics could not be followed up to their positions');
+        throw new Error('the topics that are looked up could not be followed up to their positions');
       await this.#change(200);
     }
     return {
       cardsByCredential: (scheme, value) => matchOf(cardKeys(this.#cards.holders(scheme, value))),
       doorKnown: (doorKey) => this.#doors.has(doorKey),
+      roomOf: (codeSystem, vendorRoom, day) => this.#rooms.match(codeSystem, vendorRoom, day),
     };
   }
 

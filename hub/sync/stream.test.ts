@@ -179,7 +179,11 @@ function deps(): StreamDeps {
       time: asOf,
     }),
     lookups: () =>
-      Promise.resolve({ cardsByCredential: () => ({ kind: 'none' as const }), doorKnown: () => true }),
+      Promise.resolve({
+        cardsByCredential: () => ({ kind: 'none' as const }),
+        doorKnown: () => true,
+        roomOf: () => ({ kind: 'none' as const, otherDays: false }),
+      }),
     now: () => now,
     note: (note) => notes.push(note),
   };

@@ -3,7 +3,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { ConnectorError, type Cursor, type Page, type Stream } from '../../connectors/sdk.js';
 import type { Position, Quarantine } from '../../contracts/types.js';
 import type { Loss } from '../../transforms/absence.js';
-import type { ContractRecord, CredentialMatch, MapContext, Mapped } from '../../transforms/outcome.js';
+import type { ContractRecord, MapContext, Mapped } from '../../transforms/outcome.js';
 import { LogError, type Log, type LogWriter } from '../log/log.js';
 import { closeRows, watchAbsence, type AbsenceWatch } from './absence.js';
 import { addBooks, emptyBooks, type BookLines } from './books.js';
@@ -45,16 +45,13 @@ export interface StreamDeps {
   /** The loss that a refused card row reports all the same. */
   readonly lossOf?: (row: unknown) => Loss | null;
   readonly closeAbsent: (topic: string, value: object, asOf: number) => ContractRecord | null;
-  /** Other streams' cards and doors, as recorded; settles once they are applied (rule 8). */
+  /** Other streams' cards, doors and mapped rooms, as recorded; settles once they are applied (rule 8). */
   readonly lookups: () => Promise<Lookups>;
   readonly now: () => number;
   readonly note: (event: StreamNote) => void;
 }
 
-export interface Lookups {
-  readonly cardsByCredential: (scheme: string, value: string) => CredentialMatch;
-  readonly doorKnown: (doorKey: string) => boolean;
-}
+export type Lookups = Pick<MapContext, 'cardsByCredential' | 'doorKnown' | 'roomOf'>;
 
 export type StreamNote =
   | { readonly kind: 'batch'; readonly id: string; readonly books: BookLines; readonly asOf: number }
@@ -365,9 +362,8 @@ export class StreamRun {
       asOf,
       profile: this.deps.profile,
       pseudonym: this.deps.pseudonym,
-      cardsByCredential: lookups.cardsByCredential,
+      ...lookups,
       seenBefore: (tuple, rowId) => this.published.repeats(tuple, rowId),
-      doorKnown: lookups.doorKnown,
       readerProfile: this.deps.readerProfile,
     };
   }
