@@ -29,7 +29,7 @@ export function register(program: Command, frame: Frame): void {
       '--kafka needs Java 17 and Maven, or KAFKA_BROKERS.',
     options: (command) =>
       command
-        .option('--kafka', 'on a real broker, with a consumer that prints what it decodes')
+        .option('--kafka', 'on a real broker, with a consumer that shows what it decodes')
         .option('--people <count>', 'size of a new campus, 50 to 1,000,000', '300')
         .option('--seed <number>', 'seed of a new campus', '7')
         .option('--port <number>', 'port of the facade; 0: any free one', '8080')
@@ -84,7 +84,7 @@ async function play(
     out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
     out.line(`Facade 接口: ${runtime.facade.url}`);
     const pair = await tell(runtime, campus, signal, out);
-    if (brokers !== undefined) ending.push(consumer(runtime, brokers, frame.env));
+    if (brokers !== undefined) ending.push(consumer(runtime, brokers, call));
     commands(call, relative(frame.cwd, path) || path, runtime.facade.url, pair);
     await watch(runtime, signal, out);
   } catch (error) {
@@ -205,10 +205,20 @@ async function broker(call: Call<Options>, dir: string, ending: (() => Promise<u
   return started.brokers;
 }
 
-/** An ordinary consumer in a process of its own; its lines are shown as they come. @returns how to end it */
-function consumer(runtime: Runtime, brokers: string, env: Frame['env']): () => Promise<unknown> {
+/** An ordinary consumer in a process of its own; some of what it decodes is shown. @returns how to end it */
+function consumer(
+  runtime: Runtime,
+  brokers: string,
+  { frame: { env }, out }: Call<Options>,
+): () => Promise<unknown> {
   const stopping = import('../demo/consumer.js').then(({ startConsumer }) =>
-    startConsumer({ brokers, registry: `${runtime.facade.url}/registry`, prefix: 'demo.', env }),
+    startConsumer({
+      brokers,
+      registry: `${runtime.facade.url}/registry`,
+      prefix: 'demo.',
+      env,
+      show: (line) => out.line(`  ${line}`),
+    }),
   );
   return async () => (await stopping)();
 }
