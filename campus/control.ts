@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { FAULTS } from './faults.js';
+import { FAULT_TARGETS, FAULTS } from './faults.js';
 import type { FaultName, Faults, FaultSwitch } from './faults.js';
 import { writeExports } from './files.js';
 import { advance, applyLife, LIFE_EVENTS } from './world/life.js';
@@ -57,7 +57,7 @@ function oneOf<T extends string>(fields: Fields, name: string, allowed: readonly
 
 function faultOf(fields: Fields): FaultSwitch {
   const fault: FaultName = oneOf(fields, 'fault', FAULTS);
-  const target = oneOf(fields, 'target', ['core', 'access'] as const);
+  const target = oneOf(fields, 'target', FAULT_TARGETS);
   const numbers = (['times', 'rate', 'ms', 'offsetMs'] as const).flatMap((name) => {
     const value = numberIn(fields, name);
     return value === undefined ? [] : [[name, value] as const];

@@ -15,6 +15,9 @@ export interface CampusCredentials {
     readonly tripleDesKeyHex: string;
   };
   readonly access: { readonly apiKey: string };
+  readonly library: { readonly clientId: string; readonly clientSecret: string };
+  readonly lockers: { readonly token: string };
+  readonly classrooms: { readonly apiKey: string };
 }
 
 /** The campus's own halves; never leave its folder. */
@@ -39,13 +42,25 @@ function tripleDesKey(): Buffer {
   return key.subarray(0, 8).equals(key.subarray(8, 16)) ? tripleDesKey() : key;
 }
 
+function deskKeys(): Pick<CampusCredentials, 'library' | 'lockers' | 'classrooms'> {
+  return {
+    library: { clientId: randomBytes(8).toString('hex'), clientSecret: randomBytes(16).toString('hex') },
+    lockers: { token: randomBytes(20).toString('hex') },
+    classrooms: { apiKey: randomBytes(16).toString('hex') },
+  };
+}
+
 /** Reads the keys of a campus folder, or makes them. The only thing of a campus that its seed does not give. */
 export function openKeys(dir: string): CampusKeys {
   const publicFile = join(dir, 'credentials.json');
   const secretFile = join(dir, 'secrets.json');
   if (existsSync(publicFile) && existsSync(secretFile)) {
+    // A folder of an earlier version lacks the keys of systems that came since.
+    const kept = JSON.parse(readFileSync(publicFile, 'utf8')) as Partial<CampusCredentials>;
+    const credentials = { ...deskKeys(), ...kept } as CampusCredentials;
+    if (Object.keys(credentials).length > Object.keys(kept).length) writeWhole(publicFile, credentials);
     return {
-      credentials: JSON.parse(readFileSync(publicFile, 'utf8')) as CampusCredentials,
+      credentials,
       secrets: JSON.parse(readFileSync(secretFile, 'utf8')) as CampusSecrets,
     };
   }
@@ -59,6 +74,7 @@ export function openKeys(dir: string): CampusKeys {
       tripleDesKeyHex: tripleDesKey().toString('hex'),
     },
     access: { apiKey: randomBytes(16).toString('hex') },
+    ...deskKeys(),
   };
   const secrets = { hubPublicKeyPem: hub.publicKey, corePrivateKeyPem: core.privateKey };
   writeWhole(secretFile, secrets);

@@ -1,6 +1,6 @@
 import type { Rng } from './world/prng.js';
 
-/** Fault switches of the two upstreams; which target each one can have stands in the campus README. */
+/** Fault switches of the upstreams; which target each one can have stands in the campus README. */
 export const FAULTS = [
   ...(['timeout', 'status-5xx', 'cut', 'half-page', 'duplicate-page', 'rows-move', 'token-killed'] as const),
   ...([
@@ -11,10 +11,12 @@ export const FAULTS = [
     'clock-skew',
     'busy',
     'rate-limited',
+    'field-renamed',
   ] as const),
 ] as const;
 export type FaultName = (typeof FAULTS)[number];
-export type FaultTarget = 'core' | 'access';
+export const FAULT_TARGETS = ['core', 'access', 'library', 'lockers', 'classrooms'] as const;
+export type FaultTarget = (typeof FAULT_TARGETS)[number];
 
 export interface FaultSwitch {
   readonly target: FaultTarget;

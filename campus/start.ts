@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { accessControl } from './access-control/server.js';
 import { cardCore } from './card-core/gateway.js';
+import { classroomConsoles } from './classrooms/server.js';
 import { controlApp, worldSummary } from './control.js';
 import type { CampusClock } from './clock.js';
 import { openKeys } from './credentials.js';
@@ -13,7 +14,10 @@ import { createFaults } from './faults.js';
 import type { Faults } from './faults.js';
 import { writeExports } from './files.js';
 import type { ExportedFile, ExportOptions } from './files.js';
+import { koha } from './library/server.js';
+import { lockerVendor } from './lockers/server.js';
 import { listen, stop } from './serve.js';
+import type { Upstream } from './serve.js';
 import { advance, applyLife } from './world/life.js';
 import type { LifeRequest, LifeResult } from './world/life.js';
 import { createRng } from './world/prng.js';
@@ -28,7 +32,7 @@ export interface CampusOptions {
   readonly people: number;
   readonly host?: string;
   /** 0: a free port. */
-  readonly ports?: { readonly core?: number; readonly access?: number; readonly control?: number };
+  readonly ports?: Partial<Record<keyof Campus['urls'], number>>;
   /** Of a new world. Absent: it follows the machine's clock. */
   readonly clock?: { readonly now?: number; readonly rate?: number };
   /** `perHour` scales the rates (1: as the README says). false (default): only what is asked for happens. */
@@ -46,7 +50,9 @@ export interface CampusOptions {
 
 export interface Campus {
   /** `core` is the gateway's base (POST {core}/gateway), `access` that of `/v1`, `control` of `/control`. */
-  readonly urls: { readonly core: string; readonly access: string; readonly control: string };
+  readonly urls: Readonly<
+    Record<'core' | 'access' | 'library' | 'lockers' | 'classrooms' | 'control', string>
+  >;
   readonly credentials: CampusCredentials;
   readonly world: World;
   readonly clock: CampusClock;
@@ -107,17 +113,23 @@ export async function startCampus(options: CampusOptions): Promise<Campus> {
   });
   try {
     const gateway = cardCore({ world, keys, timestampToleranceMs });
-    const core = await listen(gateway, faults, host, ports.core ?? 0, onError);
-    ending.push(core.close);
-    const vendor = accessControl({ world, apiKey: keys.credentials.access.apiKey });
-    const access = await listen(vendor, faults, host, ports.access ?? 0, onError);
-    ending.push(access.close);
+    const { credentials } = keys;
+    const open = async (upstream: Upstream, port = 0): Promise<string> => {
+      const listening = await listen(upstream, faults, host, port, onError);
+      ending.push(listening.close);
+      return listening.url;
+    };
+    const core = await open(gateway, ports.core);
+    const access = await open(accessControl({ world, ...credentials.access }), ports.access);
+    const library = await open(koha({ world, ...credentials.library }), ports.library);
+    const lockers = await open(lockerVendor({ world, ...credentials.lockers }), ports.lockers);
+    const classrooms = await open(classroomConsoles({ world, ...credentials.classrooms }), ports.classrooms);
     const app = controlApp({ world, faults, lifeFactor: factor, exportsDir });
     const control = await listenControl(app, host, ports.control ?? 0);
     ending.push(() => stop(control.server));
     ending.push(startTimer(world, factor, onError));
     return {
-      urls: { core: core.url, access: access.url, control: control.url },
+      urls: { core, access, library, lockers, classrooms, control: control.url },
       credentials: keys.credentials,
       ...{ world, clock: world.clock, faults, close },
       summary: () => worldSummary(world),

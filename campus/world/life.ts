@@ -2,6 +2,8 @@ import type { Grant } from '../access-control/types.js';
 import type { Card } from './cards.js';
 import * as happen from './changes.js';
 import type { Circumstances, Outcome } from './changes.js';
+import { DESK_EVENTS, deskDue, deskLife, deskRatesPerHour, deskSequence, isDeskEvent } from './desk-life.js';
+import type { DeskRequest, DeskTold } from './desk-life.js';
 import { doorIndexOf, doorProfile } from './doors.js';
 import { createRng, poisson } from './prng.js';
 import type { Rng } from './prng.js';
@@ -19,10 +21,11 @@ import { cardNumberAt, cardOf, cardsOfPerson, cardTotal, doorTotal, personOfNumb
 export const LIFE_EVENTS = [
   ...(['lose', 'unlose', 'freeze', 'unfreeze', 'replace', 'expire', 'close', 'open', 'swipe'] as const),
   ...(['temporary', 'arrive', 'leave', 'purge', 'grant', 'revoke', 'suspend', 'resume'] as const),
+  ...DESK_EVENTS,
 ] as const;
 export type LifeEvent = (typeof LIFE_EVENTS)[number];
 
-export interface LifeRequest {
+export interface LifeRequest extends DeskRequest {
   readonly event: LifeEvent;
   /** Card number. */
   readonly card?: string;
@@ -67,6 +70,8 @@ export interface LifeResult {
     readonly uploadAt: string;
   }[];
   readonly grants?: readonly Grant[];
+  /** What happened at library, bag lockers and classrooms. */
+  readonly desk?: readonly DeskTold[];
 }
 
 const TOLD_MAX = 100;
@@ -126,6 +131,7 @@ interface Tally {
   changes: Change[];
   swipes: NonNullable<LifeResult['swipes']>[number][];
   grants: Grant[];
+  desk: DeskTold[];
 }
 
 function note(tally: Tally, card: string, outcome: Outcome): void {
@@ -177,6 +183,13 @@ function once(world: World, request: LifeRequest, how: Circumstances, rng: Rng, 
     const number = named(world, request) ?? candidate(world, event, rng);
     if (number === null) tally.refused.push({ card: '', reason: 'NO_CANDIDATE' });
     else note(tally, number, CARD_EVENTS[event](world, number, how));
+  } else if (isDeskEvent(event)) {
+    const number = named(world, request) ?? candidate(world, 'swipe', rng);
+    const card = number === null ? null : cardOf(world, number);
+    const outcome = deskLife(world, event, request, card, how.time, rng);
+    if (!outcome.ok) tally.refused.push({ card: number ?? '', reason: outcome.reason });
+    else if (tally.desk.length < TOLD_MAX) tally.desk.push(outcome.told);
+    tally.done += outcome.ok ? 1 : 0;
   } else if (event === 'swipe') swipeOnce(world, request, how.time, rng, tally);
   else if (event === 'temporary') {
     const opened = happen.openTemporary(world, how);
@@ -200,8 +213,8 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
   }
   const { meta, tx } = world.store;
   const time = world.clock.now();
-  const rng = createRng(world.base.seed, 2000, meta.seq * 31 + meta.eventSeq);
-  const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [] };
+  const rng = createRng(world.base.seed, 2000, meta.seq * 31 + meta.eventSeq + 7 * deskSequence(world));
+  const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [] };
   const how = { time, channel: request.channel ?? 'counter', cause: request.cause ?? '' };
   tx(() => {
     if (big) note(tally, '', (event === 'arrive' ? happen.arrive : happen.leave)(world, count, how));
@@ -221,6 +234,7 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
     ...{ changes: told, seq: meta.seq, eventSeq: meta.eventSeq },
     ...(tally.swipes.length > 0 && { swipes: tally.swipes }),
     ...(tally.grants.length > 0 && { grants: tally.grants.slice(0, TOLD_MAX) }),
+    ...(tally.desk.length > 0 && { desk: tally.desk }),
   };
 }
 
@@ -237,6 +251,7 @@ export function ratesPerHour(people: number): Readonly<Record<LivedEvent, number
     close: 0.2 + 0.00002 * people,
     open: 0.3 + 0.00003 * people,
     temporary: 0.5 + 0.00005 * people,
+    ...deskRatesPerHour(people),
   };
 }
 type LivedEvent = Exclude<
@@ -277,7 +292,7 @@ function liveSecond(world: World, second: number, rates: readonly (readonly [Liv
       else {
         const cause = event === 'freeze' ? String(1 + rng.below(3)) : '';
         const channel = CHANNELS[rng.below(CHANNELS.length)] ?? 'hall';
-        const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [] };
+        const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [] };
         once(world, { event }, { time, channel, cause }, rng, tally);
       }
     }
@@ -308,7 +323,8 @@ export function advance(world: World, factor: number): { events: number; skipped
   let events = 0;
   if (factor === 0) {
     tx(() => (meta.lifeTick = Math.max(until, meta.lifeTick)));
-    for (let some = 1; some > 0; events += some) some = deliver(world, until * 1000 + 999);
+    for (let some = 1; some > 0; events += some)
+      some = deliver(world, until * 1000 + 999) + deskDue(world, until * 1000 + 999);
   }
   while (meta.lifeTick < until && events < CATCH_UP_EVENTS_MAX) {
     events += tx(() => {
@@ -316,7 +332,8 @@ export function advance(world: World, factor: number): { events: number; skipped
       const end = Math.min(until, meta.lifeTick + CHUNK_SECONDS);
       for (; meta.lifeTick < end; meta.lifeTick += 1) {
         lived += liveSecond(world, meta.lifeTick, rates);
-        lived += deliver(world, meta.lifeTick * 1000 + 999);
+        const now = meta.lifeTick * 1000 + 999;
+        lived += deliver(world, now) + deskDue(world, now);
       }
       return lived;
     });

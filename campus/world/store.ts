@@ -5,6 +5,8 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { DoorEvent, Grant } from '../access-control/types.js';
 import type { ClockState } from '../clock.js';
 import type { Card } from './cards.js';
+import { openDeskTables } from './desk-store.js';
+import type { DeskTables } from './desk-store.js';
 import type { Base, Cohort } from './people.js';
 
 /**
@@ -62,6 +64,8 @@ export interface Store {
   readonly counters: Database<number, number>;
   /** Grants added later or changed, by id. */
   readonly grants: Database<Grant, string>;
+  /** Library, bag lockers, classrooms. */
+  readonly desk: DeskTables;
   readonly clockState: () => ClockState | null;
   readonly saveClock: (state: ClockState) => void;
   /** Runs `action` in one transaction; `meta` is written with it, or put back when it throws. */
@@ -93,7 +97,7 @@ function transactions(root: RootDatabase, settings: Database<unknown, string>, m
 /** Opens the folder's world, or makes one with `fresh` when the folder has none. */
 export function openStore(dir: string, fresh: () => Meta): Store {
   mkdirSync(dir, { recursive: true });
-  const root = open({ path: join(dir, 'world'), maxDbs: 16, compression: false });
+  const root = open({ path: join(dir, 'world'), maxDbs: 64, compression: false });
   const settings = root.openDB<unknown, string>({ name: 'settings' });
   const stored = settings.get('meta') as Meta | undefined;
   if (stored !== undefined && stored.format !== 1) {
@@ -113,6 +117,7 @@ export function openStore(dir: string, fresh: () => Meta): Store {
     waiting: root.openDB<PendingEvent, [number, number]>({ name: 'waiting' }),
     counters: root.openDB<number, number>({ name: 'counters' }),
     grants: root.openDB<Grant, string>({ name: 'grants' }),
+    desk: openDeskTables(root),
     clockState: () => (settings.get('clock') as ClockState | undefined) ?? null,
     saveClock: (state) => {
       settings.putSync('clock', state);
