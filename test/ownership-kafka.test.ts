@@ -7,6 +7,8 @@ import { openKafkaLog } from '../hub/log/kafka/kafka-log.js';
 import type { Log, StoredRecord } from '../hub/log/log.js';
 import { EVENT, TOPICS } from '../hub/log/log.workload.js';
 import { packagePath } from '../hub/package-root.js';
+import { refuseBesideOwners } from '../hub/run/once.js';
+import type { PlannedStream } from '../hub/run/sources.js';
 import { describeKafka } from './kafka/available.js';
 
 const IDS = ['core/cards', 'gate/doors', 'gate/grants', 'gate/swipes', 'bank/notices', 'power/rooms'].map(
@@ -21,6 +23,44 @@ interface Hub {
   readonly errors: string[];
   appended: number;
 }
+
+describeKafka('asking who owns', (brokers) => {
+  const opened: Log[] = [];
+  afterEach(async () => {
+    for (const log of opened.splice(0)) await log.close();
+  });
+
+  test('a sync beside a running hub is refused with the hub’s name and fences nobody; when it has gone, it may', async () => {
+    const prefix = `a${randomUUID().slice(0, 8)}.`;
+    const open = async (clientId: string): Promise<Log> => {
+      const log = await openKafkaLog({ brokers: brokers.split(','), prefix, clientId });
+      opened.push(log);
+      return log;
+    };
+    const [hub, sync] = [await open('hub-north'), await open('sync')];
+    const streams = IDS.map((id) => ({ deps: { id } })) as unknown as readonly PlannedStream[];
+    const refusal = (): Promise<unknown> =>
+      refuseBesideOwners(sync, streams).then(
+        () => null,
+        (error: unknown) => error,
+      );
+    expect(await refusal()).toBeNull();
+
+    const owned: string[] = [];
+    const ownership = await hub.own(IDS, {
+      assigned: async (ids) => void owned.push(...ids),
+      revoked: async (ids) => void owned.splice(0, ids.length),
+    });
+    await expect.poll(() => owned.length, { timeout: 40_000 }).toBe(IDS.length);
+    expect(await refusal()).toMatchObject({ code: 'LOCKED', retry: 'later' });
+    expect(String(await refusal())).toMatch(/is pulled by hub-north .* and 5 more.*stop it first/);
+    expect(await sync.owners?.(['qau/other/0'])).toEqual([]);
+    expect(owned).toHaveLength(IDS.length);
+
+    await ownership.release();
+    await expect.poll(refusal, { timeout: 20_000 }).toBeNull();
+  }, 90_000);
+});
 
 describeKafka('ownership on Kafka', (brokers) => {
   const hubs: Hub[] = [];

@@ -24,7 +24,10 @@ async function sync({ frame, out, options, config }: Call<{ once?: boolean }>): 
   if (options.once !== true) {
     throw new CliError('USAGE', 'expected --once; a hub that keeps going is `cardhub run`');
   }
-  const [{ openHub }, { syncOnce }] = await Promise.all([import('../run/hub.js'), import('../run/once.js')]);
+  const [{ openHub }, { refuseBesideOwners, syncOnce }] = await Promise.all([
+    import('../run/hub.js'),
+    import('../run/once.js'),
+  ]);
   const progress = out.progress('rows read 已读取');
   let read = 0;
   const hub = await openHub(await config(), {
@@ -41,6 +44,7 @@ async function sync({ frame, out, options, config }: Call<{ once?: boolean }>): 
   });
   const stop = new AbortController();
   try {
+    await refuseBesideOwners(hub.log, hub.streams);
     hub.follow(stop.signal);
     const { waitingCommands } = await import('../run/waiting-commands.js');
     const report = await syncOnce({

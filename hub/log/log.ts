@@ -129,9 +129,20 @@ export interface Log {
   bounds(topic: string): Promise<readonly PartitionBounds[]>;
   /** Takes part in sharing these source partitions with other hubs; embedded: owns all at once. */
   own(ids: readonly SourcePartitionId[], handler: OwnershipHandler): Promise<Ownership>;
+  /**
+   * Who owns these source partitions right now, without taking part. Absent where a lock keeps a second process
+   * from opening the log for writing anyway (embedded).
+   */
+  owners?(ids: readonly SourcePartitionId[]): Promise<readonly ActiveOwner[]>;
   /** Removes what compaction and retention allow. Kafka's brokers do it by themselves: resolves with zeros. */
   maintain(now: number): Promise<{ compacted: number; expired: number }>;
   close(): Promise<void>;
+}
+
+export interface ActiveOwner {
+  readonly id: SourcePartitionId;
+  /** Client and address, as the broker knows them. */
+  readonly owner: string;
 }
 
 export interface TopicReport {

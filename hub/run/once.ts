@@ -1,3 +1,4 @@
+import { LogError, type Log } from '../log/log.js';
 import { isBalanced, addBooks, emptyBooks, type BookLines } from '../sync/books.js';
 import type { Directory } from '../sync/directory.js';
 import { runStream, type CommandQueue } from '../sync/runner.js';
@@ -25,6 +26,25 @@ export interface OnceOptions {
   readonly commands?: ReadonlyMap<string, readonly StreamCommand[]>;
   readonly random: () => number;
   readonly signal: AbortSignal;
+}
+
+/**
+ * On Kafka nothing but this keeps a `sync --once` from fencing the hubs that pull the same streams, which would
+ * stop and share them out anew.
+ * @throws LogError LOCKED when a running hub owns one of the streams
+ */
+export async function refuseBesideOwners(
+  log: Pick<Log, 'owners'>,
+  streams: readonly PlannedStream[],
+): Promise<void> {
+  const owners = (await log.owners?.(streams.map(({ deps }) => deps.id))) ?? [];
+  const [first] = owners;
+  if (first === undefined) return;
+  const more = owners.length > 1 ? ` and ${owners.length - 1} more` : '';
+  const message =
+    `expected no hub at work on these streams; ${first.id} is pulled by ${first.owner}${more}. ` +
+    'It pulls by itself: see `cardhub status`, or stop it first. A hub that was killed is out after 6 s.';
+  throw new LogError('LOCKED', message, 'later');
 }
 
 /** A stream that has run, and the last position that it wrote. */

@@ -20,6 +20,7 @@ import { lineageOf } from './lineage.js';
 import { bounds } from './offsets.js';
 import { joinOwners, OWNERSHIP_TIMES, type OwnershipTimes } from './ownership.js';
 import { readTopic } from './reader.js';
+import { activeOwners } from './owners.js';
 import { applyTopics, presentTopics, type TopicOptions } from './topics.js';
 import { openKafkaWriter } from './writer.js';
 
@@ -92,12 +93,10 @@ function logOn(
       use();
       return { ...writer, close };
     },
-    read: (read): AsyncGenerator<ReadBatch> => {
-      return (async function* () {
-        use();
-        requireTopic(read.topic, topics);
-        yield* readTopic(client, prefix, read, stop.signal);
-      })();
+    async *read(read): AsyncGenerator<ReadBatch> {
+      use();
+      requireTopic(read.topic, topics);
+      yield* readTopic(client, prefix, read, stop.signal);
     },
     bounds: async (topic) => {
       use();
@@ -111,6 +110,7 @@ function logOn(
       ownerships.add(ownership);
       return ownership;
     },
+    owners: (ids) => activeOwners(client, `${prefix}hub.owners`, ids),
     // The brokers compact and expire by themselves.
     maintain: async () => ({ compacted: 0, expired: 0 }),
     close: async () => {

@@ -143,7 +143,7 @@ function differences(
 }
 
 /** A topic that was just made is not on every broker at once: passing errors are tried again for a while. */
-async function withAdmin<T>(
+export async function withAdmin<T>(
   client: KafkaClient,
   doing: string,
   action: (admin: Admin) => Promise<T>,
