@@ -54,11 +54,8 @@ async function findDigest(
   return undefined;
 }
 
-/**
- * A folder as listings: the newest whole file is the listing, older ones are not read. A listing that was begun
- * is finished even when a newer file comes; one whose file has gone or changed begins again with the newest.
- */
-export function fileListing(spec: StreamSpec, reader: RowReader, context: ConnectorContext): Stream {
+/** What both listings are, whatever their pages hold: the newest whole file, named by its content; no feed. */
+function newestAsListing(spec: StreamSpec, reader: RowReader): Omit<Stream, 'snapshotPage'> {
   return {
     spec,
     reparse: (raw) => reader.reparse(raw),
@@ -68,6 +65,16 @@ export function fileListing(spec: StreamSpec, reader: RowReader, context: Connec
       const file = newestOf(reader, await reader.folder.files());
       return { name: await reader.folder.digest(file, signal), asOf: file.modifiedAt };
     },
+  };
+}
+
+/**
+ * A folder as listings: the newest whole file is the listing, older ones are not read. A listing that was begun
+ * is finished even when a newer file comes; one whose file has gone or changed begins again with the newest.
+ */
+export function fileListing(spec: StreamSpec, reader: RowReader, context: ConnectorContext): Stream {
+  return {
+    ...newestAsListing(spec, reader),
     async snapshotPage(cursor, signal) {
       const files = await reader.folder.files();
       const begun = isObject(cursor) ? (cursor as unknown as ListingCursor) : null;
@@ -102,14 +109,7 @@ export function fileListing(spec: StreamSpec, reader: RowReader, context: Connec
  */
 export function distinctListing(spec: StreamSpec, reader: RowReader): Stream {
   return {
-    spec,
-    reparse: (raw) => reader.reparse(raw),
-    feedStart: async () => null,
-    changes: async () => neverHere(spec, 'feed'),
-    async listing(signal) {
-      const file = newestOf(reader, await reader.folder.files());
-      return { name: await reader.folder.digest(file, signal), asOf: file.modifiedAt };
-    },
+    ...newestAsListing(spec, reader),
     async snapshotPage(_cursor, signal): Promise<Page> {
       const file = newestOf(reader, await reader.folder.files());
       const digest = await reader.folder.digest(file, signal);

@@ -52,6 +52,15 @@ const positive = (description: string, byDefault: number, maximum: number): Json
   description,
 });
 
+/** JSON Schema of the `pageRows` option of an HTTP connector. */
+export const pageRowsSchema = (byDefault: number): JsonSchema => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: 5000,
+  default: byDefault,
+  description: 'Rows of a page.',
+});
+
 /** JSON Schema of the `http` option of every HTTP connector. */
 export const httpOptionsSchema: JsonSchema = {
   type: 'object',

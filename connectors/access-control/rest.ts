@@ -9,7 +9,14 @@ import {
   type Stream,
   type StreamSpec,
 } from '../sdk.js';
-import { createHttp, expectOk, httpOptionsSchema, type Http, type HttpLimits } from '../sdk-http.js';
+import {
+  createHttp,
+  expectOk,
+  httpOptionsSchema,
+  pageRowsSchema,
+  type Http,
+  type HttpLimits,
+} from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
 import { assertAscending, checked, lazyRow, reparseJson } from '../sdk-pages.js';
 import { doorsStream, grantsStream, swipesStream } from './spec.js';
@@ -57,13 +64,7 @@ export const accessRestSpec: ConnectorSpec = {
     properties: {
       url: { type: 'string', minLength: 1, description: 'Base address, without /v1.' },
       apiKey: { type: 'string', minLength: 1, writeOnly: true, description: 'Sent as X-Api-Key.' },
-      pageRows: {
-        type: 'integer',
-        minimum: 1,
-        maximum: 5000,
-        default: PAGE_ROWS,
-        description: 'Rows of a page.',
-      },
+      pageRows: pageRowsSchema(PAGE_ROWS),
       eventsFrom: {
         enum: ['retained', 'now'],
         default: 'retained',

@@ -10,7 +10,7 @@ import {
   type SourceRow,
   type Stream,
 } from '../sdk.js';
-import { createHttp, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
+import { createHttp, httpOptionsSchema, pageRowsSchema, type HttpLimits } from '../sdk-http.js';
 import { isObject } from '../sdk-json.js';
 import { assertAscending, checked, lazyRow, reparseJson } from '../sdk-pages.js';
 import { cardRowSchema } from './spec.js';
@@ -54,13 +54,7 @@ export const gatewaySpec: ConnectorSpec = {
         description:
           'How the listing is cut: by key, or by page number where the core cannot do that. With page, rows may move between pages; an absent card is asked for by number before it counts.',
       },
-      pageRows: {
-        type: 'integer',
-        minimum: 1,
-        maximum: 5000,
-        default: PAGE_ROWS,
-        description: 'Rows of a page.',
-      },
+      pageRows: pageRowsSchema(PAGE_ROWS),
       http: httpOptionsSchema,
     },
   },

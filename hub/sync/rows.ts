@@ -6,6 +6,8 @@ import {
   closeMoved,
   otherCardTopic,
   withLoss,
+  withMark,
+  withoutMark,
   type Loss,
   type StateValue,
 } from '../../transforms/absence.js';
@@ -147,7 +149,8 @@ export class RowMapper {
     if (moved === 'older') return 'older';
     const shared = this.deps.credentials.isShared(record.key, record.value as Card);
     if (shared) marks.add('AMBIGUOUS_CREDENTIAL');
-    const value = shared ? withMark(record.value as Card, 'AMBIGUOUS_CREDENTIAL') : record.value;
+    const marked = shared ? markOf(withMark, record.topic, record.value as Card, record.time) : null;
+    const value = marked ?? record.value;
     const before = moved ?? this.#cardBefore(record);
     const applied = this.#applyState(record, value, id, batch);
     if (applied === 'new' || moved !== null) this.#spreadMark(record, before, id, batch);
@@ -209,10 +212,8 @@ export class RowMapper {
       if (found === null) continue;
       const { topic, card } = found;
       const shared = this.deps.credentials.isShared(key, card);
-      if (shared === card.dataQuality.includes('AMBIGUOUS_CREDENTIAL')) continue;
-      const value = shared
-        ? withMark(card, 'AMBIGUOUS_CREDENTIAL')
-        : { ...card, dataQuality: card.dataQuality.filter((mark) => mark !== 'AMBIGUOUS_CREDENTIAL') };
+      const value = markOf(shared ? withMark : withoutMark, topic, card, record.time);
+      if (value === null) continue;
       const encoded = this.deps.codec.encode(topic, value);
       this.#push(batch, topic, key, encoded, `${this.#prefix()}${id}~${n++}`, record.time);
       if (shared) enterLateMark(batch.books, 'AMBIGUOUS_CREDENTIAL');
@@ -329,10 +330,9 @@ export class RowMapper {
   }
 }
 
-function withMark(card: Card, mark: Mark): Card {
-  return card.dataQuality.includes(mark)
-    ? card
-    : { ...card, dataQuality: [...card.dataQuality, mark].sort() };
+/** The card with, or without, the mark of a shared number; null when that is how it stands. */
+function markOf(change: typeof withMark, topic: string, card: Card, asOf: number): object | null {
+  return change(topic, card as unknown as StateValue, 'AMBIGUOUS_CREDENTIAL', { asOf })?.value ?? null;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
