@@ -1,6 +1,7 @@
 import { ConnectorError, type ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblem } from '../config/types.js';
 import { LogError, type LogErrorCode } from '../log/log.js';
+import { SinkError } from '../sink/error.js';
 import { LocalSocketError, type LocalErrorCode } from '../operate/local-socket.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import {
@@ -8,6 +9,7 @@ import {
   CONNECTOR_MESSAGES,
   LOCAL_MESSAGES,
   LOG_MESSAGES,
+  SINK_MESSAGES,
   type CliCode,
   type Message,
 } from './messages.js';
@@ -84,6 +86,10 @@ export function explain(error: unknown, interrupted: boolean): Explained {
     const exit = isInput ? EXIT.usage : EXIT.upstream;
     const meaning = CONNECTOR_MESSAGES[error.code];
     return { code: `connector.${error.code}`, message: error.message, meaning, exit };
+  }
+  if (error instanceof SinkError) {
+    const exit = error.code === 'CONFIG' || error.code === 'TABLE' ? EXIT.usage : EXIT.upstream;
+    return { code: `sink.${error.code}`, message: error.message, meaning: SINK_MESSAGES[error.code], exit };
   }
   if (error instanceof LocalSocketError) return explainLocal(error.code, error.message);
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

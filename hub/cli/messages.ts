@@ -1,6 +1,7 @@
 import type { ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblemCode } from '../config/types.js';
 import type { LogErrorCode } from '../log/log.js';
+import type { SinkErrorCode } from '../sink/error.js';
 import type { LocalErrorCode } from '../operate/local-socket.js';
 
 /** What a closed code means and what to do, for people. */
@@ -70,6 +71,28 @@ export const CONNECTOR_MESSAGES: Readonly<Record<ConnectorErrorCode, Message>> =
     'The upstream no longer knows where we were; a new snapshot is needed.',
     '上游已无法从上次位置继续，需要重新全量同步。',
   ),
+};
+
+export const SINK_MESSAGES: Readonly<Record<SinkErrorCode, Message>> = {
+  CONFIG: m('The sink does not fit its configuration.', '写库配置有误。'),
+  AUTH: m(
+    'The database refused the login or a right. Check user, password and grants.',
+    '数据库拒绝登录或权限不足，请检查用户、密码和授权。',
+  ),
+  CONNECTION: m(
+    'No connection to the database. Check host, port, TLS and firewall.',
+    '无法连接数据库，请检查地址、端口、TLS 和防火墙。',
+  ),
+  TIMEOUT: m('The database did not answer in time.', '数据库响应超时。'),
+  TABLE: m(
+    'A table is there that is not of the form that the sink makes. Name a prefix, or drop it.',
+    '已有同名但结构不同的表，请设置 prefix 或删除该表。',
+  ),
+  FENCED: m(
+    'Another sink writes the same tables. Nothing is lost.',
+    '另一个进程正在写入同一批表，数据不会丢失。',
+  ),
+  DATABASE: m('The database refused a statement.', '数据库拒绝执行语句。'),
 };
 
 export const LOCAL_MESSAGES: Readonly<Record<LocalErrorCode, Message>> = {

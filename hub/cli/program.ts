@@ -15,6 +15,7 @@ import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
 import * as run from './run.js';
 import * as shadow from './shadow.js';
+import * as sink from './sink.js';
 import * as snapshot from './snapshot.js';
 import * as status from './status.js';
 import * as sync from './sync.js';
@@ -31,6 +32,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   reconcile,
   quarantine,
   snapshot,
+  sink,
   topics,
   decide,
   grants,

@@ -9,6 +9,7 @@ import type {
   LogConfig,
   LogLevel,
   SaslConfig,
+  SinkConfig,
   SourceConfig,
   SslFiles,
   StreamConfig,
@@ -26,6 +27,7 @@ export interface RawConfig {
     readonly kafka: RawKafka;
   };
   readonly sources: Readonly<Record<string, RawSource>>;
+  readonly sinks: Readonly<Record<string, RawSink>>;
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   readonly policy?: string;
   readonly facade: {
@@ -47,6 +49,22 @@ interface RawKafka {
   readonly replicationFactor?: number;
   readonly ssl: boolean | SslFiles;
   readonly sasl?: { mechanism: SaslConfig['mechanism']; username: string; password: string };
+}
+
+interface RawSink {
+  readonly dialect: SinkConfig['dialect'];
+  readonly host: string;
+  readonly port?: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly tls: SinkConfig['tls'];
+  readonly caFile?: string;
+  readonly statement: string;
+  readonly schema: string;
+  readonly prefix: string;
+  readonly topics?: readonly string[];
+  readonly agreement?: { readonly restricted: Readonly<Record<string, readonly string[]>> };
 }
 
 interface RawSource {
@@ -88,6 +106,7 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     dataDir,
     log: buildLog(raw, context),
     sources: buildSources(raw, context.specs),
+    sinks: Object.entries(raw.sinks).map(([name, sink]) => buildSink(name, sink, baseDir)),
     readers: { profiles: raw.readers.profiles },
     policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
     facade: buildFacade(raw, baseDir),
@@ -161,6 +180,17 @@ function buildSources(raw: RawConfig, specs: readonly ConnectorSpec[]): SourceCo
       mapping: source.mapping,
     };
   });
+}
+
+function buildSink(name: string, raw: RawSink, baseDir: string): SinkConfig {
+  const { dialect, host, port, database, user, tls, schema, prefix, topics } = raw;
+  return {
+    ...{ name, dialect, host, port, database, user, tls, schema, prefix, topics },
+    password: secret(raw.password),
+    caFile: raw.caFile === undefined ? undefined : resolve(baseDir, raw.caFile),
+    statementMs: parseDuration(raw.statement) ?? 60_000,
+    restricted: raw.agreement?.restricted ?? {},
+  };
 }
 
 function buildStream(

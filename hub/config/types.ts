@@ -19,6 +19,8 @@ export interface Config {
   readonly log: LogConfig;
   /** In the order of the file. */
   readonly sources: readonly SourceConfig[];
+  /** Databases that `cardhub sink` writes the shared topics to. */
+  readonly sinks: readonly SinkConfig[];
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   /** Absolute; undefined: the policy that comes with Cardhub. */
   readonly policy: string | undefined;
@@ -93,6 +95,28 @@ export interface SourceConfig {
   readonly streams: readonly StreamConfig[];
   /** `MapContext.profile`. */
   readonly mapping: Readonly<Record<string, unknown>>;
+}
+
+export interface SinkConfig {
+  readonly name: string;
+  readonly dialect: 'postgresql' | 'mysql';
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly database: string;
+  readonly user: string;
+  readonly password: Secret;
+  readonly tls: 'verify' | 'off';
+  /** Absolute. */
+  readonly caFile: string | undefined;
+  readonly statementMs: number;
+  /** PostgreSQL: schema of the tables. */
+  readonly schema: string;
+  /** Before the name of each table. */
+  readonly prefix: string;
+  /** Undefined: every shared topic. */
+  readonly topics: readonly string[] | undefined;
+  /** Restricted fields that the sharing agreement names, by topic. */
+  readonly restricted: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface StreamConfig {
