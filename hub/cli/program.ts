@@ -15,6 +15,7 @@ import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
 import * as run from './run.js';
 import * as shadow from './shadow.js';
+import * as sip2 from './sip2.js';
 import * as sink from './sink.js';
 import * as snapshot from './snapshot.js';
 import * as status from './status.js';
@@ -38,6 +39,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   grants,
   shadow,
   reader,
+  sip2,
   connector,
   doctor,
 ];

@@ -44,13 +44,19 @@ async function run({ frame, out, config }: Call<object>): Promise<ExitCode> {
       ended.abort();
     },
   });
-  const { facade, hub } = runtime;
+  const { facade, hub, libraryDesk } = runtime;
   log.info(
-    { facade: facade.url, engine: hub.log.engine, streams: hub.streams.map(({ deps }) => deps.id) },
+    {
+      facade: facade.url,
+      libraryDesk: libraryDesk?.url,
+      engine: hub.log.engine,
+      streams: hub.streams.map(({ deps }) => deps.id),
+    },
     'running',
   );
   out.line(`Cardhub runs. Cardhub 已启动。  ${facade.url}`);
   out.line(facade.notice);
+  if (libraryDesk !== null) out.line(`Library desk 图书馆服务台: ${libraryDesk.url}`);
   await new Promise<void>((resolve) => {
     if (ended.signal.aborted) resolve();
     else ended.signal.addEventListener('abort', () => resolve(), { once: true });

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { ConnectorSpec, StreamSpec } from '../../connectors/sdk.js';
 import { parseDuration, parseSize } from './duration.js';
 import type { LogOption } from './log-option.js';
+import { buildSip2, type RawSip2 } from './sip2.js';
 import { secret } from './secret.js';
 import type {
   Config,
@@ -39,6 +40,7 @@ export interface RawConfig {
       Record<string, { readonly policy: string; readonly tokens: readonly string[] }>
     >;
   };
+  readonly sip2?: RawSip2;
   readonly secrets: { readonly pseudonymKey?: string };
   readonly keys: { readonly dir?: string; readonly keep: string };
   readonly logging: { readonly level: LogLevel };
@@ -110,6 +112,7 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     readers: { profiles: raw.readers.profiles },
     policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
     facade: buildFacade(raw, baseDir),
+    sip2: raw.sip2 === undefined ? undefined : buildSip2(raw.sip2, baseDir),
     secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
     keys: {
       dir: raw.keys.dir === undefined ? join(dataDir, 'keys') : resolve(baseDir, raw.keys.dir),

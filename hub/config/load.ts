@@ -6,6 +6,7 @@ import { readDocument, type SourceDocument } from './document.js';
 import { parseLogOption, type LogOption } from './log-option.js';
 import { nearest } from './nearest.js';
 import { checkReferences } from './references.js';
+import { checkSip2 } from './sip2.js';
 import { checkSchema, readHubSchema, unknownKey } from './schema-problems.js';
 import type { ConfigProblem, ConfigResult } from './types.js';
 
@@ -116,6 +117,7 @@ function checkAll(
     }
   }
   problems.push(...checkKafka(document, log), ...checkReferences(document, options.specs));
+  problems.push(...checkSip2(document));
   return problems;
 }
 

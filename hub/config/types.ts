@@ -25,6 +25,8 @@ export interface Config {
   /** Absolute; undefined: the policy that comes with Cardhub. */
   readonly policy: string | undefined;
   readonly facade: FacadeConfig;
+  /** Undefined: no library desk is served. */
+  readonly sip2: Sip2Config | undefined;
   readonly secrets: {
     /** Undefined: a key file in `keys.dir` (`pseudonymKeyFile` in operate/secrets.ts). */
     readonly pseudonymKey: Secret | undefined;
@@ -48,6 +50,55 @@ export interface TenantConfig {
   /** Absolute. */
   readonly policy: string;
   readonly tokens: readonly Secret[];
+}
+
+/** The SIP2 server (docs/library-desk.md). */
+export interface Sip2Config {
+  readonly host: string;
+  readonly port: number;
+  readonly encoding: 'utf-8' | 'gb18030';
+  /** Absolute paths of PEM files. With `caFile` only desks with a certificate of that authority are admitted. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly caFile?: string } | undefined;
+  /** Beyond the loopback without TLS: said on purpose. */
+  readonly plaintext: boolean;
+  readonly limits: {
+    readonly connections: number;
+    readonly perAddress: number;
+    readonly lineBytes: number;
+    /** From the first byte of a line to its end. */
+    readonly lineMs: number;
+    readonly loginMs: number;
+    readonly idleMs: number;
+  };
+  /** By the name that desks send as AO. */
+  readonly institutions: Readonly<Record<string, Sip2Institution>>;
+  /** By user name (CN). */
+  readonly logins: Readonly<Record<string, Sip2Login>>;
+}
+
+export interface Sip2Institution {
+  /** Shown on the desk (AM). */
+  readonly name: string;
+  readonly language: 'en' | 'zh';
+  /** What a reader's number (AA) is here. */
+  readonly reader: Sip2Reader;
+  /** Answers 64 stay below 256 bytes. */
+  readonly shortAnswers: boolean;
+  readonly messages: Readonly<Record<string, { readonly en?: string; readonly zh?: string }>>;
+}
+
+export type Sip2Reader =
+  | { readonly by: 'card-number'; readonly profile: string }
+  | { readonly by: 'card-key'; readonly source: string }
+  | { readonly by: 'school-number'; readonly source: string };
+
+export interface Sip2Login {
+  /** scrypt (`cardhub sip2 hash`). */
+  readonly passwordHash: Secret;
+  readonly institutions: readonly string[];
+  /** Empty: any (CP). */
+  readonly locations: readonly string[];
+  readonly offlineUploads: boolean;
 }
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';

@@ -8,6 +8,8 @@ import { diskCheck } from '../facade/health.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer } from '../facade/server.js';
 import { loadCatalogue } from '../log/catalogue.js';
+import { startLibraryDesk } from '../sip2/start.js';
+import type { Sip2Server } from '../sip2/server.js';
 import { createMetrics, type Metrics } from '../operate/metrics.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
@@ -34,6 +36,8 @@ export interface Runtime {
   readonly view: HubView;
   readonly follower: Follower;
   readonly facade: FacadeServer;
+  /** Null: hub.yaml has no library desk. */
+  readonly libraryDesk: Sip2Server | null;
   readonly owner: Owner;
   readonly metrics: Metrics;
   status(): HubStatus;
@@ -64,18 +68,14 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const { view, follower } = startView(hub, tenants, options);
     ending.push(() => follower.close());
     const metrics = createMetrics();
-    const facade = await startAnswers(
-      hub,
-      { view, follower, journal, metrics, replica, tenants },
-      options,
-      ending,
-    );
+    const parts = { view, follower, journal, metrics, replica, tenants };
+    const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     const owner = await startPulling(hub, options, ending);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
     const local = await startLocal(hub, journal, status);
     ending.push(() => local.close());
-    return { hub, view, follower, facade, owner, metrics, status, stop };
+    return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -135,7 +135,7 @@ async function startAnswers(
   parts: AnswerParts,
   options: RuntimeOptions,
   ending: (() => Promise<unknown> | void)[],
-): Promise<FacadeServer> {
+): Promise<Pick<Runtime, 'facade' | 'libraryDesk'>> {
   const { codec, config } = hub;
   const decisions = new DecisionLog({
     replica: parts.replica,
@@ -161,7 +161,14 @@ async function startAnswers(
   });
   const facade = await startFacade(app, config.facade);
   ending.push(() => facade.close());
-  return facade;
+  if (config.sip2 === undefined) return { facade, libraryDesk: null };
+  const libraryDesk = await startLibraryDesk(config.sip2, {
+    ...{ view: parts.view, decisions, metrics: parts.metrics, now: hub.now },
+    ready: () => parts.follower.ready,
+    onProblem: (what, error) => options.onProblem?.(what, error),
+  });
+  ending.push(() => libraryDesk.close());
+  return { facade, libraryDesk };
 }
 
 async function startPulling(
