@@ -16,6 +16,15 @@ export interface ControlOptions {
   readonly lifeFactor: number;
   /** Folder that exports are written to; callers cannot choose another. */
   readonly exportsDir: string;
+  /** Changes a bank's books and tells the hub at `url`. */
+  readonly notify: (request: NoticeRequest) => Promise<object>;
+}
+
+export interface NoticeRequest {
+  readonly bank: 'wss' | 'concat';
+  readonly kind: 'sign' | 'cancel';
+  readonly customerNo: string;
+  readonly url: string;
 }
 
 /** Counts of the world, as `GET /control/world` and the in-process handle tell them. */
@@ -117,6 +126,14 @@ export function controlApp(options: ControlOptions): Hono {
     const fields = await fieldsOf(c.req);
     const files = await writeExports(world, options.exportsDir, { torn: fields.torn === true });
     return c.json({ folder: options.exportsDir, files });
+  });
+  app.post('/control/bank-notice', async (c) => {
+    const fields = await fieldsOf(c.req);
+    const bank = oneOf(fields, 'bank', ['wss', 'concat'] as const);
+    const kind = oneOf(fields, 'kind', ['sign', 'cancel'] as const);
+    return c.json(
+      await options.notify({ bank, kind, customerNo: String(fields.customerNo), url: String(fields.url) }),
+    );
   });
   app.get('/control/world', (c) => c.json(worldSummary(world)));
   return app;

@@ -73,7 +73,7 @@ describe('faults of both upstreams', () => {
     await fault({ target: 'core', fault: 'duplicate-page', times: 1 });
     expect(numbers(await ask(campus, token, LIST, second))).toEqual(numbers(one));
     expect(numbers(await ask(campus, token, LIST, second))[0]).toBe('1000000410');
-    const events = await (await get(campus, '/v1/events?after=0&limit=5')).json();
+    const events: unknown = await (await get(campus, '/v1/events?after=0&limit=5')).json();
     await fault({ target: 'access', fault: 'duplicate-page', times: 1 });
     expect(await (await get(campus, '/v1/events?after=5&limit=5')).json()).toEqual(events);
   });

@@ -13,9 +13,14 @@ export const FAULTS = [
     'rate-limited',
     'field-renamed',
   ] as const),
+  // The bank's: its hours, its messages, its files.
+  ...(['window-closed', 'expired-certificate', 'wrong-digest', 'wsdl-changed'] as const),
+  ...(['entity-bomb', 'external-entity', 'deep-xml', 'huge-body', 'wrapped-signature', 'unsigned'] as const),
+  ...(['recon-missing', 'recon-empty', 'recon-truncated', 'recon-total', 'recon-utf8'] as const),
+  'recon-duplicate',
 ] as const;
 export type FaultName = (typeof FAULTS)[number];
-export const FAULT_TARGETS = ['core', 'access', 'library', 'lockers', 'classrooms'] as const;
+export const FAULT_TARGETS = ['core', 'access', 'library', 'lockers', 'classrooms', 'bank'] as const;
 export type FaultTarget = (typeof FAULT_TARGETS)[number];
 
 export interface FaultSwitch {

@@ -13,7 +13,9 @@ export interface Asked {
   readonly method: string;
   readonly url: URL;
   readonly headers: IncomingMessage['headers'];
+  /** The body as UTF-8, and as it came. */
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 export interface Answer {
@@ -38,7 +40,7 @@ export interface Listening {
 
 const BODY_BYTES_MAX = 256 * 1024;
 
-async function readBody(request: IncomingMessage): Promise<string | null> {
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
@@ -46,7 +48,7 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
     if (size > BODY_BYTES_MAX) return null;
     parts.push(part);
   }
-  return Buffer.concat(parts).toString('utf8');
+  return Buffer.concat(parts);
 }
 
 function send(response: ServerResponse, answer: Answer, struck: Struck): void {
@@ -70,13 +72,14 @@ async function respond(
   response: ServerResponse,
   closing: AbortSignal,
 ): Promise<void> {
-  const body = await readBody(request);
-  if (body === null) {
+  const bytes = await readBody(request);
+  if (bytes === null) {
     response.writeHead(413, { connection: 'close' }).end();
     return;
   }
   const url = new URL(request.url ?? '/', 'http://campus.invalid');
-  const asked: Asked = { method: request.method ?? 'GET', url, headers: request.headers, body };
+  const { method = 'GET', headers } = request;
+  const asked: Asked = { method, url, headers, body: bytes.toString('utf8'), bytes };
   const struck = faults.strike(upstream.target, upstream.what(asked));
   const wait = struck.get('timeout')?.ms ?? (struck.has('timeout') ? 120_000 : undefined);
   if (wait !== undefined) {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { accessControl } from './access-control/server.js';
+import { openBanks, type Banks } from './bank/start.js';
 import { cardCore } from './card-core/gateway.js';
 import { classroomConsoles } from './classrooms/server.js';
 import { controlApp, worldSummary } from './control.js';
@@ -51,8 +52,10 @@ export interface CampusOptions {
 export interface Campus {
   /** `core` is the gateway's base (POST {core}/gateway), `access` that of `/v1`, `control` of `/control`. */
   readonly urls: Readonly<
-    Record<'core' | 'access' | 'library' | 'lockers' | 'classrooms' | 'control', string>
+    Record<'core' | 'access' | 'library' | 'lockers' | 'classrooms' | 'bank' | 'control', string>
   >;
+  /** The banks: their credentials, keys and books. `urls.bank` has `/wss` and `/concat` below it. */
+  readonly bank: Banks;
   readonly credentials: CampusCredentials;
   readonly world: World;
   readonly clock: CampusClock;
@@ -124,14 +127,17 @@ export async function startCampus(options: CampusOptions): Promise<Campus> {
     const library = await open(koha({ world, ...credentials.library }), ports.library);
     const lockers = await open(lockerVendor({ world, ...credentials.lockers }), ports.lockers);
     const classrooms = await open(classroomConsoles({ world, ...credentials.classrooms }), ports.classrooms);
-    const app = controlApp({ world, faults, lifeFactor: factor, exportsDir });
+    const bank = openBanks(dir, world);
+    const bankUrl = await open(bank.upstream, ports.bank);
+    const { notify } = bank;
+    const app = controlApp({ world, faults, lifeFactor: factor, exportsDir, notify });
     const control = await listenControl(app, host, ports.control ?? 0);
     ending.push(() => stop(control.server));
     ending.push(startTimer(world, factor, onError));
     return {
-      urls: { core, access, library, lockers, classrooms, control: control.url },
+      urls: { core, access, library, lockers, classrooms, bank: bankUrl, control: control.url },
       credentials: keys.credentials,
-      ...{ world, clock: world.clock, faults, close },
+      ...{ world, clock: world.clock, faults, bank, close },
       summary: () => worldSummary(world),
       life: (request) => applyLife(world, request),
       advance: () => advance(world, factor),

@@ -1,6 +1,7 @@
 import { accessFiles } from './access-control/files.js';
 import { accessRest } from './access-control/rest.js';
 import { accessSql } from './access-control/sql.js';
+import { bankSoap } from './bank/soap.js';
 import { cardFiles } from './card-core/files.js';
 import { cardGateway } from './card-core/gateway.js';
 import { cardSql } from './card-core/sql.js';
@@ -8,7 +9,7 @@ import type { ConnectorFactory } from './sdk.js';
 
 /** Every connector by its kind, as `connector:` in hub.yaml names it. */
 export const connectors: Readonly<Record<string, ConnectorFactory>> = Object.fromEntries(
-  [cardGateway, cardFiles, cardSql, accessRest, accessFiles, accessSql].map((factory) => [
+  [cardGateway, cardFiles, cardSql, accessRest, accessFiles, accessSql, bankSoap].map((factory) => [
     factory.spec.kind,
     factory,
   ]),

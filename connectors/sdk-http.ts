@@ -98,7 +98,7 @@ export interface HttpRequest {
   /** Path below the base address, with its query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
 }
 
 export interface HttpAnswer {

@@ -147,12 +147,40 @@ export interface Stream {
   count?(signal: AbortSignal): Promise<number>;
 }
 
+/** What an upstream sent by itself (a bank's notice), verified: rows for one of the connector's streams. */
+export interface Pushed {
+  readonly kind: 'rows';
+  readonly stream: string;
+  readonly rows: readonly SourceRow[];
+  readonly asOf: number;
+  /**
+   * The answer, once it is known what became of the rows. `done`: durable. `refused`: durable in quarantine; the
+   * same again would be refused again. `later`: not known to be durable; the upstream must send it again.
+   */
+  readonly answer: (outcome: 'done' | 'refused' | 'later') => PushAnswer;
+}
+
+export interface PushAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+/** Not believed, so nothing follows from it; `reason` is the connector's closed code. */
+export interface PushRefused {
+  readonly kind: 'refused';
+  readonly reason: string;
+  readonly answer: PushAnswer;
+}
+
 export interface Connector {
   readonly spec: ConnectorSpec;
   /** The streams that this instance's options configure, where that is not all of `spec.streams`. */
   readonly streams?: readonly string[];
   check(signal: AbortSignal): Promise<readonly CheckResult[]>;
   stream(name: string): Stream;
+  /** Takes what the upstream sends by itself, where it does. Never throws for what was sent. */
+  receive?(body: Uint8Array): Promise<Pushed | PushRefused>;
   /** The upstream's clock minus ours in ms, where it can be known (doctor). */
   clockSkewMs?(signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
@@ -173,7 +201,7 @@ export interface ConnectorContext {
 
 /** Progress and troubles for logs and metrics; never holds secrets or row contents. */
 export interface ConnectorNote {
-  readonly kind: 'retry' | 'slow' | 'token' | 'skipped' | 'clock';
+  readonly kind: 'retry' | 'slow' | 'token' | 'skipped' | 'clock' | 'certificate';
   readonly detail: string;
 }
 

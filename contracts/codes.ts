@@ -2,6 +2,19 @@
 
 /** The closed code sets with their texts, in the order of their files. */
 export const CODES = {
+  /** What is wrong or worth knowing about a reconciliation file. 对账文件问题 */
+  'bank-file-faults': [
+    { code: 'LATE', en: 'It came after it had been missing.', zh: '迟到' },
+    { code: 'REISSUED', en: 'It came again with other contents.', zh: '重新出具' },
+    { code: 'TRUNCATED', en: 'It ends within a row.', zh: '文件截断' },
+    { code: 'ENCODING', en: 'It is not in the encoding that was agreed on.', zh: '编码错误' },
+    { code: 'HEADER', en: 'Its first line is not what the layout has.', zh: '首行不符' },
+    { code: 'CONTROL_TOTAL', en: 'Its rows do not add up to its control total.', zh: '控制总数不符' },
+    { code: 'ROW_REFUSED', en: 'Rows could not be read.', zh: '有行无法读取' },
+    { code: 'DUPLICATE_REFERENCE', en: 'A bank reference stands twice.', zh: '流水号重复' },
+    { code: 'OTHER_DAY', en: 'It has rows of another day.', zh: '含其他日期的行' },
+  ],
+
   /** States of cards. 卡片状态 */
   'card-states': [
     { code: 'NORMAL', en: 'In use.', zh: '正常' },
@@ -417,6 +430,71 @@ export const CODES = {
     { code: 'RETIRED', en: 'Retired staff.', zh: '离退休人员' },
     { code: 'VISITOR', en: 'Visitor.', zh: '访客' },
     { code: 'OTHER', en: 'Other.', zh: '其他' },
+  ],
+
+  /** What to do about a difference between books. 对账差错处理建议 */
+  'recon-advice': [
+    {
+      code: 'QUERY_THEN_OPEN_CASE',
+      en: 'Ask the bank what became of it; never credit it again by yourself.',
+      zh: '先向银行查询，再人工立案；不得自动补记',
+    },
+    {
+      code: 'CHECK_AMOUNT',
+      en: 'Compare both vouchers; the one that moved the money counts.',
+      zh: '核对双方凭证金额',
+    },
+    {
+      code: 'REVIEW_REVERSAL',
+      en: 'The card system has money that the bank did not pay: check for a reversal.',
+      zh: '核查是否已冲正',
+    },
+    { code: 'FETCH_FILE', en: 'Ask the bank for its reconciliation file.', zh: '向银行索取对账文件' },
+    {
+      code: 'ASK_FOR_NEW_FILE',
+      en: 'The file is not whole: ask the bank to issue it again.',
+      zh: '文件不完整，请银行重出',
+    },
+    {
+      code: 'WAIT_FOR_NEXT_DAY',
+      en: 'Near midnight: the file of the next day may have it.',
+      zh: '临近零点，等待次日文件',
+    },
+    {
+      code: 'CALL_DORM_OFFICE',
+      en: 'Paid, but no power: hand it to the dorm office (58957245) with room, time and amount.',
+      zh: '已付款未到电，转学生公寓管理科 58957245',
+    },
+  ],
+
+  /** What matching two books finds. 对账结果 */
+  'recon-results': [
+    { code: 'EQUAL', sign: '=', en: 'Both books have it, with the same amount.', zh: '双方一致' },
+    { code: 'DIFFERENT', sign: 'X', en: 'Both books have it, with different amounts.', zh: '双方金额不符' },
+    {
+      code: 'MISSING_LOCALLY',
+      sign: 'N',
+      en: 'The bank has it, the other book does not.',
+      zh: '银行有，本地无',
+    },
+    {
+      code: 'NOT_BOOKED_LOCALLY',
+      sign: 'U',
+      en: 'The bank has it; the other book knows it but has not booked it.',
+      zh: '银行有，本地未入账',
+    },
+    {
+      code: 'MISSING_AT_BANK',
+      sign: 'B',
+      en: 'The other book has it, the bank does not.',
+      zh: '本地有，银行无',
+    },
+    {
+      code: 'WAITING',
+      sign: 'I',
+      en: 'Not to be decided yet: the file is missing or not whole, or the time is near midnight.',
+      zh: '等待',
+    },
   ],
 
   /** Why a row went to quarantine. 隔离原因 */

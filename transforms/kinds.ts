@@ -1,6 +1,8 @@
 /** The record kinds by the name that a stream's spec gives (`maps`), and what they say of their topics. */
 import { accountKind } from './account.js';
 import { cardAloneKind, cardKind } from './card.js';
+import { agreementKind, reconKind } from './bank.js';
+
 import { classroomSwipeKind } from './classroom-use.js';
 import { swipeKind } from './door-event.js';
 import { doorKind } from './door.js';
@@ -32,6 +34,8 @@ export const kinds = {
   'power-vendor': powerVendorKind,
   'power-purchase': powerPurchaseKind,
   'room-xref': roomXrefKind,
+  'bank-agreement': agreementKind,
+  'bank-recon': reconKind,
 } as const satisfies Readonly<Record<string, RecordKind>>;
 
 export type KindName = keyof typeof kinds;

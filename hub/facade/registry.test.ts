@@ -91,7 +91,7 @@ describe('the registry answers', () => {
     expect(await ask(path, avro(more))).toEqual([200, { is_compatible: true }]);
     const broken = { ...v2, fields: [{ name: 'a', type: 'long' }] };
     expect(await ask(path, avro(broken))).toEqual([200, { is_compatible: false }]);
-    const [, why] = await ask(`${path}?verbose=true`, avro(broken));
+    const [, why] = (await ask(`${path}?verbose=true`, avro(broken))) as [number, unknown];
     expect(JSON.stringify(why)).toContain('field a');
     expect(await ask('/compatibility/subjects/thing-value/versions', avro(v1))).toMatchObject([
       200,

@@ -238,7 +238,7 @@ async function postedJson(c: Context, limit: number): Promise<object> {
   if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge;
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const stream = (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
+  const stream = (c.req.raw.body ?? []) as unknown as AsyncIterable<Uint8Array>;
   for await (const chunk of stream) {
     size += chunk.byteLength;
     if (size > limit) throw tooLarge;

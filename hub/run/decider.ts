@@ -60,7 +60,7 @@ export async function openDecider(config: Config, options: { signal: AbortSignal
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(request),
       });
-      return response.json();
+      return (await response.json()) as unknown;
     },
     close,
   };
