@@ -73,7 +73,7 @@ export interface Explained {
 
 /** Rows changed since a horizon, by the database's own row version. */
 export interface RowVersion {
-  /** Expression that gives the horizon now, as text: nothing that commits later lies below it. */
+  /** Statement that gives the horizon now: nothing that commits later lies below it. */
   readonly horizon: string;
   /** Condition on the rows changed at or after the horizon in `since`. @param column quoted; null: the dialect's own */
   changed(column: string | null, since: string): string;

@@ -1,15 +1,11 @@
-import { ConnectorError } from '../sdk.js';
 import type { Dialect, DialectName } from './dialect.js';
+import { mysql } from './mysql.js';
+import { oracle } from './oracle.js';
 import { postgresql } from './postgresql.js';
+import { sqlserver } from './sqlserver.js';
 
-const dialects: Readonly<Partial<Record<DialectName, Dialect>>> = { postgresql };
+const dialects: Readonly<Record<DialectName, Dialect>> = { postgresql, mysql, oracle, sqlserver };
 
 export function dialectOf(name: DialectName): Dialect {
-  const dialect = dialects[name];
-  if (dialect !== undefined) return dialect;
-  throw new ConnectorError(
-    'CONFIG',
-    `option dialect: expected one of ${Object.keys(dialects).join(', ')}`,
-    'never',
-  );
+  return dialects[name];
 }

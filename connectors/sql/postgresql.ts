@@ -129,7 +129,7 @@ export const postgresql: Dialect = {
   rowVersion: {
     needsColumn: false,
     // Below this every transaction has ended; what is still under way is at or above it.
-    horizon: 'pg_snapshot_xmin(pg_current_snapshot())',
+    horizon: 'SELECT pg_snapshot_xmin(pg_current_snapshot())',
     // Distance on the circle of 32-bit ids. After a wrap old rows may look changed: read once more, never lost.
     changed: (column, since) =>
       `mod(${column ?? 'xmin'}::text::bigint - mod(${since}, ${WRAP}) + ${WRAP}, ${WRAP}) < 2147483648`,

@@ -198,8 +198,8 @@ class Table implements SqlTable {
 
   async horizon(signal: AbortSignal): Promise<string> {
     const { dialect, link } = this.given;
-    const select = `SELECT ${dialect.rowVersion?.horizon ?? '0'}${dialect.name === 'oracle' ? ' FROM dual' : ''}`;
-    const [row] = (await link.query(select, [], signal)).rows;
+    if (dialect.rowVersion === null) return '0';
+    const [row] = (await link.query(dialect.rowVersion.horizon, [], signal)).rows;
     return String(row?.[0] ?? '0');
   }
 

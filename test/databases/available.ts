@@ -1,9 +1,12 @@
 import { describe, test } from 'vitest';
+import { mariadbProgram } from './mariadb.js';
 import { postgresqlFolder } from './postgresql.js';
 
-const REASON: Readonly<Record<'PostgreSQL', () => string | undefined>> = {
+const REASON: Readonly<Record<'PostgreSQL' | 'MariaDB', () => string | undefined>> = {
   PostgreSQL: () =>
     postgresqlFolder() === undefined ? 'no `postgres` and `initdb` on this machine' : undefined,
+  MariaDB: () =>
+    mariadbProgram() === undefined ? 'no `mariadbd` and `mariadb-install-db` on this machine' : undefined,
 };
 
 /**
