@@ -14,6 +14,8 @@ import { createMetrics, type Metrics } from '../operate/metrics.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
 import { followLog, type Follower } from '../views/follow.js';
+import { searchable } from '../search/campus.js';
+import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
 import { openJournal, type Journal } from './journal.js';
@@ -65,10 +67,10 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const journal = await openJournal(hub.log, hub.codec, `${config.tenant}/hub/${replica}/0`, hub.now);
     ending.push(() => journal.close());
     const tenants = await startTenants(hub, journal);
-    const { view, follower } = startView(hub, tenants, options);
+    const { view, follower, candidates } = startView(hub, tenants, options);
     ending.push(() => follower.close());
     const metrics = createMetrics();
-    const parts = { view, follower, journal, metrics, replica, tenants };
+    const parts = { view, follower, journal, metrics, replica, tenants, candidates };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     const owner = await startPulling(hub, options, ending);
     ending.push(startMaintenance(hub, options));
@@ -104,11 +106,12 @@ function startView(
   hub: HubParts,
   tenants: readonly Tenant[],
   options: RuntimeOptions,
-): { view: HubView; follower: Follower } {
+): { view: HubView; follower: Follower; candidates: Candidates } {
   const own = hub.config.readers.profiles as unknown as Record<string, ReaderProfile>;
   const { profiles } = readerProfiles(own);
   const campus = createHubView({ tenant: hub.config.tenant, profiles, now: hub.now });
-  const view = withTenants(campus, tenants);
+  const { view: indexed, candidates } = searchable(campus);
+  const view = withTenants(indexed, tenants);
   const follower = followLog({
     log: hub.log,
     view,
@@ -118,7 +121,7 @@ function startView(
   });
   // Closed before it was ready: nobody waits for it any more.
   follower.whenReady.catch(() => undefined);
-  return { view, follower };
+  return { view, follower, candidates };
 }
 
 interface AnswerParts {
@@ -128,6 +131,7 @@ interface AnswerParts {
   readonly metrics: Metrics;
   readonly replica: string;
   readonly tenants: readonly Tenant[];
+  readonly candidates: Candidates;
 }
 
 async function startAnswers(
@@ -152,6 +156,7 @@ async function startAnswers(
     now: hub.now,
     metrics: parts.metrics,
     tenants: parts.tenants,
+    candidates: parts.candidates,
     publicUrl: config.facade.publicUrl,
     checks: [diskCheck(config.dataDir)],
     mounts: config.facade.registry
