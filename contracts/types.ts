@@ -124,6 +124,8 @@ export interface DecisionFact {
   readonly source: string;
   /** Age of the data of that source, milliseconds. 数据时延（毫秒） */
   readonly ageMs: number | null;
+  /** What the record said that the decision stood on, so that it can be decided again; no personal data; null where the key says all. 依据内容 */
+  readonly values: string | null;
 }
 
 /** A decision with the facts it was made from, so that it can be rebuilt later; or a gap, when the decision log could not keep up. 决策日志 */
@@ -160,6 +162,8 @@ export interface Decision {
   readonly facts: readonly DecisionFact[];
   /** GAP only: how many decisions were not logged. 缺失条数 */
   readonly gapCount: number | null;
+  /** Tenant whose policy decided; null: the hub's own. 租户 */
+  readonly tenant: string | null;
 }
 
 /** State of a card; loss, freeze and damage are flags beside it, not states. 卡片状态 */

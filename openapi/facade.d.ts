@@ -142,6 +142,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/decisions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why a decision was what it was, rebuilt from its recorded facts and the policy of that moment. */
+        get: operations["explainDecision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -369,6 +386,57 @@ export interface components {
             maskedName?: string;
             policyVersion?: string;
             dataAgeMs?: number;
+        };
+        ExplainedDecision: {
+            /** Format: uuid */
+            decisionId: string;
+            /** Format: date-time */
+            decidedAt: string;
+            replica: string;
+            /** @description Absent for the hub's own. */
+            tenant?: string;
+            /** @description What was asked; people and unknown credentials by pseudonym only. */
+            request: {
+                purpose?: string;
+                action?: string;
+                subjectType?: string;
+                subjectRef?: string | null;
+                resourceKey?: string | null;
+            };
+            answer: {
+                decision: boolean;
+                reason: components["schemas"]["DecisionReason"];
+                reason_text?: components["schemas"]["ReasonText"];
+                warning?: string | null;
+                policyVersion: string;
+                dataAgeMs?: number | null;
+            };
+            facts: {
+                kind: string;
+                key: string;
+                version: number;
+                source: string;
+                ageMs?: number | null;
+                /** @description What the record said that the decision stood on. */
+                values?: string | null;
+            }[];
+            /** @description null where the policy of that moment is not on the log. */
+            rebuilt: {
+                /** @description The rebuilt answer is the recorded one. */
+                equal?: boolean;
+                differences?: string[];
+                steps?: {
+                    step: string;
+                    /** @enum {string} */
+                    outcome: "passes" | "warns" | "denies" | "permits" | "skipped";
+                    reason?: components["schemas"]["DecisionReason"];
+                    reason_text?: components["schemas"]["ReasonText"];
+                    on?: string;
+                    detail?: string;
+                }[];
+                /** @description Index of the step that decided. */
+                decidedBy?: number;
+            } | null;
         };
         Readiness: {
             ready: boolean;
@@ -710,6 +778,33 @@ export interface operations {
             415: components["responses"]["Problem"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["NotReady"];
+        };
+    };
+    explainDecision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUIDv7 of the decision, from the context of its answer or from hub.decision. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The recorded answer, its facts, and every question in the order in which it was asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainedDecision"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
+            500: components["responses"]["InternalError"];
         };
     };
     livez: {

@@ -138,6 +138,42 @@ describe.skipIf(!present)('the conformance cases', () => {
   });
 });
 
+describe('a decision of the tenant', () => {
+  it('is explained by the rule of its policy that gave it, and the rebuilt answer is the same', async () => {
+    const url = `${runtime.facade.url}/tenants/conformance/access/v1/evaluation`;
+    const body = {
+      subject: { type: 'user', id: 'alice' },
+      resource: { type: 'record', id: 'record-2' },
+      action: { name: 'write' },
+      options: { reasons: true },
+    };
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${SECRET}` };
+    const asked = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+    const { context } = (await asked.json()) as { context: { decisionId: string } };
+    expect(context).toMatchObject({ reason: 'DENY_RULE', reason_text: { zh: '策略规则不允许' } });
+    const explained = await fetch(`${runtime.facade.url}/v1/decisions/${context.decisionId}`);
+    expect(await explained.json()).toMatchObject({
+      tenant: 'conformance',
+      answer: { decision: false, policyVersion: 'authzen-fixture-1' },
+      rebuilt: {
+        equal: true,
+        steps: [
+          { step: 'subject', outcome: 'passes' },
+          { step: 'resource', outcome: 'passes' },
+          { step: 'rule', on: 'everybody-reads', outcome: 'skipped', detail: 'action' },
+          { step: 'rule', on: 'admins-write-what-is-archived', outcome: 'skipped', detail: 'subject.role' },
+          { step: 'rule', on: 'nobody-else-does', outcome: 'denies', reason: 'DENY_RULE' },
+        ],
+        decidedBy: 4,
+      },
+    });
+    const missing = await fetch(
+      `${runtime.facade.url}/v1/decisions/${context.decisionId.replace(/.$/, 'x')}`,
+    );
+    expect(missing.status).toBe(400);
+  });
+});
+
 describe('the metadata', () => {
   it('names the public address, whatever Host the request carries', async () => {
     const url = `${runtime.facade.url}/.well-known/authzen-configuration`;

@@ -4,6 +4,7 @@ import * as decide from './decide.js';
 import * as demo from './demo.js';
 import * as doctor from './doctor.js';
 import { explain, CliError } from './errors.js';
+import * as explainDecision from './explain.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { exitCodeOf, type Frame } from './frame.js';
 import * as grants from './grants.js';
@@ -36,6 +37,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   sink,
   topics,
   decide,
+  explainDecision,
   grants,
   shadow,
   reader,

@@ -28,7 +28,7 @@ import type {
 import type { DoorRules, Policy } from './policy.js';
 import type { AllowReason, DenyReason } from './reasons.js';
 import { earlier, matchRight } from './rights.js';
-import { ruleRequestAtDoor } from './rule-request.js';
+import { askedFact, personFact, ruleRequestAtDoor } from './rule-request.js';
 import type { PolicyRule, RuleTried } from './rules.js';
 import { traceOf, traceRules } from './trace.js';
 import { endOfShanghaiDay, weekday } from './schedule.js';
@@ -337,9 +337,18 @@ function factsOf(context: Context, judgement: Judgement): Fact[] {
     return asOf === undefined ? undefined : Math.max(0, now - asOf);
   };
   if (card !== undefined) facts.push(fact('card', card, age(card.source, 'cards')));
-  if (holder !== undefined) facts.push(fact('person', holder, undefined));
+  if (holder !== undefined) facts.push(personFact(context, holder));
   if (right !== undefined) facts.push(fact('grant', right, age(right.source, 'grants')));
+  if (judgement.passage !== undefined) {
+    facts.push({ kind: 'event', key: '', source: door.source, version: 0, of: judgement.passage });
+  }
   if (context.alert !== undefined) facts.push(fact('alert', context.alert, undefined));
+  if (context.policy.rules.count > 0) {
+    const { rule } = judgement;
+    if (rule !== undefined) facts.push({ kind: 'rule', key: rule.id, source: '', version: 0 });
+    const asked = askedFact(context.policy, { ...context.request, resourceType: 'door' });
+    if (asked !== undefined) facts.push(asked);
+  }
   return facts;
 }
 
@@ -349,5 +358,5 @@ function fact(
   ageMs: number | undefined,
 ): Fact {
   const { key, version, source } = of;
-  return { kind, key, version, source, ageMs };
+  return { kind, key, version, source, ageMs, of };
 }

@@ -32,9 +32,7 @@ export function evaluate(
       facts: [],
     };
   }
-  const { subject, resource, action, sent } = request;
-  const entity = { subject, resource: { type: resourceType, id: resource }, action, sent };
-  return decideEntity(policy, entity, now, options);
+  return decideEntity(policy, request, now, options);
 }
 
 /** What is written on the decision: door, library, locker, classroom, identity, or `record`s of a tenant. */

@@ -122,6 +122,8 @@ export interface Policy {
   readonly calendar: CompiledCalendar;
   readonly rules: CompiledRules;
   readonly entities: Entities;
+  /** A rule or an alarm's exception asks for the class of the holder. */
+  readonly asksPersonClass: boolean;
   verdict(purpose: Purpose, condition: CardCondition): Verdict;
   doorRules(doorClass: string): DoorRules;
   schedule(name: string): NamedSchedule | undefined;
@@ -172,11 +174,16 @@ export function compilePolicy(document: unknown): Policy {
   const schedules = new Map(
     Object.entries(document.schedules ?? {}).map(([name, spans]) => [name, compileNamedSchedule(spans)]),
   );
+  const rules = compileRules(document.rules ?? [], calendar, schedules);
+  const { fire, evacuation, lockdown = {} } = document.alerts ?? {};
+  const alarms = [fire, evacuation, ...Object.values(lockdown)];
   return {
     version: document.version,
     document,
     calendar,
-    rules: compileRules(document.rules ?? [], calendar, schedules),
+    rules,
+    asksPersonClass:
+      rules.asks('subject.personClass') || alarms.some((one) => one?.except?.personClasses !== undefined),
     entities: compileEntities(document.entities ?? []),
     verdict: (purpose, condition) => {
       if (condition === 'LOST' && purpose === 'door') return 'deny'; // no policy can open a door to a loss

@@ -15,11 +15,11 @@
  */
 import { judgeCard } from './card-state.js';
 import { traceRules } from './trace.js';
+import type { EvaluationRequest } from './evaluate.js';
 import type {
   CardFacts,
   Decision,
   DecisionOptions,
-  DecisionRequest,
   DecisionView,
   Fact,
   PersonFacts,
@@ -27,7 +27,7 @@ import type {
 } from './model.js';
 import type { Policy, Purpose } from './policy.js';
 import type { DecisionReason, DenyReason } from './reasons.js';
-import { cardParty } from './rule-request.js';
+import { askedFact, cardParty, personFact } from './rule-request.js';
 import type { Attributes, PolicyRule, RuleTried } from './rules.js';
 
 interface PurposeAction {
@@ -73,14 +73,14 @@ interface Judgement {
 export function decidePurpose(
   view: DecisionView,
   policy: Policy,
-  request: DecisionRequest & { readonly resourceType: string },
+  request: EvaluationRequest,
   now: number,
   options: DecisionOptions = {},
 ): Decision {
   const asked = purposeOf(request.resourceType, request.action);
   if (asked === undefined) {
     options.trace?.push({ step: 'resource', outcome: 'denies', reason: 'DENY_UNSUPPORTED' });
-    return answer(view, policy, { deny: 'DENY_UNSUPPORTED' }, now);
+    return answer(view, policy, request, { deny: 'DENY_UNSUPPORTED' }, now);
   }
   options.trace?.push({ step: 'resource', outcome: 'passes', on: request.resourceType });
   const judge = (card: CardFacts): Judgement => judgeFor(view, policy, request, asked, card, now, options);
@@ -88,7 +88,7 @@ export function decidePurpose(
   if (judgement.card === undefined && judgement.deny !== undefined) {
     options.trace?.push({ step: 'subject', outcome: 'denies', reason: judgement.deny });
   }
-  return answer(view, policy, judgement, now);
+  return answer(view, policy, request, judgement, now);
 }
 
 function judgeSubject(
@@ -126,7 +126,7 @@ function judgeSubject(
 function judgeFor(
   view: DecisionView,
   policy: Policy,
-  request: DecisionRequest & { readonly resourceType: string },
+  request: EvaluationRequest,
   { table, unmatched }: PurposeAction,
   card: CardFacts,
   now: number,
@@ -167,13 +167,27 @@ function storedOf(policy: Policy, type: string, id: string): Attributes {
   return policy.entities.attributes(type, id) ?? NO_ATTRIBUTES;
 }
 
-function answer(view: DecisionView, policy: Policy, judgement: Judgement, now: number): Decision {
+function answer(
+  view: DecisionView,
+  policy: Policy,
+  request: EvaluationRequest,
+  judgement: Judgement,
+  now: number,
+): Decision {
   const { deny, warning, card, holder } = judgement;
   const asOf = card === undefined ? undefined : view.asOf(card.source, 'cards');
   const dataAgeMs = asOf === undefined ? undefined : Math.max(0, now - asOf);
   const facts: Fact[] = [];
-  if (card !== undefined) facts.push(factOf('card', card, dataAgeMs));
-  if (holder !== undefined) facts.push(factOf('person', holder, undefined));
+  if (card !== undefined) {
+    const { key, version, source } = card;
+    facts.push({ kind: 'card', key, version, source, ageMs: dataAgeMs, of: card });
+  }
+  if (holder !== undefined) facts.push(personFact({ view, policy }, holder));
+  if (judgement.rule !== undefined) {
+    facts.push({ kind: 'rule', key: judgement.rule.id, source: '', version: 0 });
+  }
+  const asked = askedFact(policy, request);
+  if (asked !== undefined) facts.push(asked);
   const reason: DecisionReason = deny ?? (warning === 'DENY_FROZEN' ? 'ALLOW_WARN_FROZEN' : 'ALLOW');
   const { allowMs } = policy.document.ttl;
   return {
@@ -186,9 +200,4 @@ function answer(view: DecisionView, policy: Policy, judgement: Judgement, now: n
     facts,
     cardKey: card?.key,
   };
-}
-
-function factOf(kind: Fact['kind'], of: CardFacts | PersonFacts, ageMs: number | undefined): Fact {
-  const { key, version, source } = of;
-  return { kind, key, version, source, ageMs, of };
 }

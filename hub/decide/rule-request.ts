@@ -1,15 +1,22 @@
 /** A request at a door, a locker … as the rules of the policy see it. */
-import type { CardFacts, DecisionRequest, DecisionView, DoorFacts, PersonFacts } from './model.js';
+import type { EvaluationRequest } from './evaluate.js';
+import type { CardFacts, DecisionRequest, DecisionView, DoorFacts, Fact, PersonFacts } from './model.js';
 import type { Policy } from './policy.js';
+import { own } from './rules.js';
 import type { RuleParty, RuleRequest } from './rules.js';
+
+interface Deciding {
+  readonly view: DecisionView;
+  readonly policy: Policy;
+}
 
 /** Attributes of a card holder: `card`, `person`, `personClass`, `scope`, `frozen`. */
 export function cardParty(
-  { view, policy }: { readonly view: DecisionView; readonly policy: Policy },
+  { view, policy }: Deciding,
   card: CardFacts,
   holder: PersonFacts | undefined,
 ): RuleParty {
-  const asksClass = policy.rules.asks('subject.personClass');
+  const asksClass = policy.asksPersonClass;
   return {
     type: card.scope === 'master' ? 'card' : 'temporary-card',
     id: card.key,
@@ -42,4 +49,68 @@ export function ruleRequestAtDoor(
     action: { name: request.action, properties: request.sent?.action },
     context: request.sent?.context,
   };
+}
+
+/** The holder as a fact; with the class of person where the policy asks for it. */
+export function personFact({ view, policy }: Deciding, holder: PersonFacts): Fact {
+  const { key, version, source } = holder;
+  const personClass = policy.asksPersonClass ? view.personClass?.(key) : undefined;
+  return {
+    kind: 'person',
+    key,
+    version,
+    source,
+    of: personClass === undefined ? holder : { ...holder, personClass },
+  };
+}
+
+/** What a caller sent for attributes that rules ask for, so that the decision can be rebuilt. */
+export interface AskedRequest {
+  readonly resourceType: string;
+  /** Only of what the policy knows, or of a purpose's resource: any other id is the caller's own text. */
+  readonly resource?: string | undefined;
+  readonly subjectType?: string;
+  readonly subject?: string | undefined;
+  readonly sent?: Readonly<
+    Record<'subject' | 'resource' | 'action' | 'context', Readonly<Record<string, unknown>>>
+  >;
+}
+
+/** Longer values are cut: no rule compares with such a text. */
+const SENT_LENGTH_MAX = 256;
+const SIDES = ['subject', 'resource', 'action', 'context'] as const;
+
+export function askedFact(policy: Policy, request: EvaluationRequest): Fact | undefined {
+  const { sent, resourceType, resource, subject } = request;
+  const known = policy.entities.attributes(resourceType, resource) !== undefined;
+  const named = known || policy.rules.names(resource);
+  const of: Record<string, unknown> = { resourceType };
+  if (named) of['resource'] = resource;
+  if (policy.entities.attributes(subject.type, subject.id) !== undefined) {
+    of['subjectType'] = subject.type;
+    of['subject'] = subject.id;
+  }
+  if (sent !== undefined) of['sent'] = askedOf(policy, sent);
+  if (resourceType === 'door' && sent === undefined) return undefined;
+  return { kind: 'request', key: '', version: 0, source: '', of };
+}
+
+function askedOf(policy: Policy, sent: NonNullable<DecisionRequest['sent']>): object {
+  const kept: Record<string, Record<string, unknown>> = {};
+  for (const side of SIDES) {
+    for (const name of policy.rules.askedOf(side)) {
+      const value = own(sent[side], name);
+      if (value === undefined) continue;
+      (kept[side] ??= {})[name] = shortened(value);
+    }
+  }
+  return kept;
+}
+
+function shortened(value: unknown): unknown {
+  if (typeof value === 'string') return value.slice(0, SENT_LENGTH_MAX);
+  if (typeof value === 'object' && value !== null) {
+    return JSON.stringify(value).length <= SENT_LENGTH_MAX ? value : 'cut';
+  }
+  return value;
 }

@@ -83,6 +83,10 @@ export interface CompiledRules {
   readonly count: number;
   /** True when a rule for this type of resource asks for that attribute of the subject. */
   asks(attribute: string): boolean;
+  /** Names of the attributes of one side that some rule asks for. */
+  askedOf(side: 'subject' | 'resource' | 'action' | 'context'): readonly string[];
+  /** True when a rule selects that id of a resource, or compares with it. */
+  names(resource: string): boolean;
   /** The rules for a type of resource, in order. */
   forResource(type: string): readonly PolicyRule[];
   first(request: RuleRequest, now: number, tried?: RuleTried[]): PolicyRule | undefined;
@@ -106,11 +110,31 @@ export function compileRules(
     );
   }
   const asked = new Set(rules.flatMap(({ when = [] }) => when.flatMap(attributesOf)));
+  const of = (side: string) =>
+    [...asked].filter((path) => path.startsWith(`${side}.`)).map((path) => path.slice(side.length + 1));
+  const bySide = {
+    subject: of('subject'),
+    resource: of('resource'),
+    action: of('action'),
+    context: of('context'),
+  };
+  const named = new Set<unknown>(
+    rules
+      .flatMap(({ resource, when = [] }) => [
+        resource?.id,
+        ...when
+          .filter(({ attribute }) => attribute === 'resource.id')
+          .flatMap(({ is, isNot, oneOf }) => [is, isNot, oneOf]),
+      ])
+      .flat(),
+  );
   const forResource = (type: string): readonly PolicyRule[] =>
     rules.length === 0 ? NONE : (byType.get(type) ?? general);
   return {
     count: rules.length,
     asks: (attribute) => asked.has(attribute),
+    askedOf: (side) => bySide[side],
+    names: (resource) => named.has(resource),
     forResource,
     first(request, now, tried) {
       for (const rule of forResource(request.resource.type)) {
@@ -166,7 +190,7 @@ function holds(condition: Condition, request: RuleRequest): boolean {
 }
 
 /** Own properties only: a caller's `__proto__` is nobody's attribute. */
-function own(bag: Attributes | undefined, name: string): unknown {
+export function own(bag: Attributes | undefined, name: string): unknown {
   return bag !== undefined && Object.hasOwn(bag, name) ? bag[name] : undefined;
 }
 

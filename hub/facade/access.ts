@@ -43,6 +43,7 @@ export function accessEvaluation(parts: FacadeParts): (c: Context) => Response |
       subject: request.subject,
       resource: request.resource,
       decision,
+      tenant: parts.tenant,
     };
     const json =
       request.reasons || parts.alwaysReasons

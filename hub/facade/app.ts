@@ -7,6 +7,7 @@
  *   …    /tenants/{name}/access  the same for a tenant of its own               tenants.ts
  *   GET  /.well-known/authzen-configuration                                     metadata.ts
  *   POST /v1/identity/check      is this card valid, and is it this person's    identity.ts
+ *   GET  /v1/decisions/{id}      why was it decided so                          explain.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
  *   /registry                    the schemas (mounted by the caller)            registry.ts
  *
@@ -25,6 +26,8 @@ import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
 import type { DecisionLog } from './decision-log.js';
 import { accessEvaluations } from './evaluations.js';
+import { decisionExplained } from './explain.js';
+import type { Explanation } from './explain.js';
 import { livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
@@ -54,6 +57,8 @@ export interface FacadeOptions {
   readonly tenants?: readonly Tenant[];
   /** `https://…` under which clients reach the facade; stands in the metadata. */
   readonly publicUrl?: string | undefined;
+  /** Rebuilds a decision; absent: decisions are not kept here, so there is no such path. */
+  readonly explain?: (id: string) => Promise<Explanation | undefined>;
   /** Told of errors that no handler expected. */
   readonly onError?: (error: unknown) => void;
 }
@@ -78,6 +83,8 @@ export function createFacade(options: FacadeOptions): Hono {
   };
   routeAccess(route, options, parts);
   route('POST', '/v1/identity/check', identityCheck(parts));
+  const { explain } = options;
+  if (explain !== undefined) route('GET', DECISION, decisionExplained(explain, options.decisions));
   route('GET', '/livez', livez());
   route('GET', '/readyz', readyz(options.follower, options.view, options.checks ?? []));
   route('GET', '/metrics', () => {
@@ -87,7 +94,8 @@ export function createFacade(options: FacadeOptions): Hono {
   });
   for (const [path, mounted] of Object.entries(options.mounts ?? {})) app.route(path, mounted);
   app.notFound((c) => {
-    const allow = allowed.get(c.req.path);
+    const { path } = c.req;
+    const allow = allowed.get(path) ?? (DECISION_PATH.test(path) ? allowed.get(DECISION) : undefined);
     return allow === undefined
       ? problem('NOT_FOUND', 'see openapi/facade.yaml for the paths that are served')
       : problem('METHOD_NOT_ALLOWED', `expected ${allow}, came ${c.req.method}`, { allow });
@@ -98,6 +106,9 @@ export function createFacade(options: FacadeOptions): Hono {
   });
   return app;
 }
+
+const DECISION = '/v1/decisions/:id';
+const DECISION_PATH = /^\/v1\/decisions\/[^/]+$/;
 
 type Route = (method: 'GET' | 'POST', path: string, handler: Handler) => void;
 
@@ -119,7 +130,7 @@ function routeAccess(route: Route, options: FacadeOptions, parts: FacadeParts): 
   const others = tenants.map((tenant) => ({
     tenant,
     handlers: handlersOf(
-      { ...parts, view: tenant.view },
+      { ...parts, view: tenant.view, tenant: tenant.name },
       entityCandidates(() => tenant.view.policy()),
     ),
   }));

@@ -14,6 +14,7 @@
  */
 import type { Decision as DecisionRecord, DecisionFact } from '../../contracts/types.js';
 import type { Decision, Subject } from '../decide/model.js';
+import { factValues } from '../decide/recorded.js';
 import { createUuid7 } from './uuid7.js';
 
 const BUFFER_MAX = 10_000;
@@ -40,6 +41,8 @@ export interface DecisionEntry {
   readonly subject: Subject;
   readonly resource?: string;
   readonly decision: Decision;
+  /** Undefined: the hub's own. */
+  readonly tenant?: string | undefined;
 }
 
 export interface DecisionLogOptions<T> {
@@ -156,15 +159,27 @@ export class DecisionLog<T = unknown> {
       policyVersion: decision.policyVersion,
       decidedAt: entry.decidedAt,
       dataAgeMs: decision.dataAgeMs ?? null,
-      facts: decision.facts.map((fact): DecisionFact => ({
-        kind: fact.kind,
-        key: fact.kind === 'person' ? this.pseudonymOf(fact.key) : fact.key,
-        version: fact.version,
-        source: fact.source,
-        ageMs: fact.ageMs ?? null,
-      })),
+      facts: this.facts(entry),
       gapCount: null,
+      tenant: entry.tenant ?? null,
     };
+  }
+
+  private facts({ decision, subject }: DecisionEntry): DecisionFact[] {
+    const facts = decision.facts.map((fact): DecisionFact => ({
+      kind: fact.kind,
+      key: fact.kind === 'person' ? this.pseudonymOf(fact.key) : fact.key,
+      version: fact.version,
+      source: fact.source,
+      ageMs: fact.ageMs ?? null,
+      values: factValues(fact),
+    }));
+    if (subject.type === 'credential' && decision.cardKey === undefined) {
+      // The number itself is not kept; what it was found to be is the fact.
+      const found = decision.decision ? (decision.warning ?? null) : decision.reason;
+      facts.push({ kind: 'credential', key: '', version: 0, source: '', ageMs: null, values: found });
+    }
+    return facts;
   }
 
   /** The card key where a card was found; else a pseudonym of whatever was sent. */
@@ -200,6 +215,7 @@ export class DecisionLog<T = unknown> {
       dataAgeMs: null,
       facts: [],
       gapCount: count,
+      tenant: null,
     };
   }
 }

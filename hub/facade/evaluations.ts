@@ -103,7 +103,8 @@ function answerOne(parts: FacadeParts, item: Evaluation | string, reasons: boole
   counters.decided(decision.reason);
   const { action, subject, resource, resourceType } = item;
   const purpose = purposeName(resourceType);
-  const entry: DecisionEntry = { decidedAt, purpose, action, subject, resource, decision };
+  const { tenant } = parts;
+  const entry: DecisionEntry = { decidedAt, purpose, action, subject, resource, decision, tenant };
   const context = wanted || item.reasons ? explanation(decision, decisions.idOf(entry)) : undefined;
   decisions.add(entry);
   return { decision: decision.decision, ...(context !== undefined && { context }) };

@@ -125,8 +125,16 @@ function stateOf(card: CardFacts, deny: string | undefined): string {
 
 function factsOf(card: CardFacts | undefined, holder: PersonFacts | undefined): Fact[] {
   const facts: Fact[] = [];
-  if (card) facts.push({ kind: 'card', key: card.key, version: card.version, source: card.source });
-  if (holder) facts.push({ kind: 'person', key: holder.key, version: holder.version, source: holder.source });
+  if (card) facts.push({ kind: 'card', key: card.key, version: card.version, source: card.source, of: card });
+  if (holder) {
+    facts.push({
+      kind: 'person',
+      key: holder.key,
+      version: holder.version,
+      source: holder.source,
+      of: holder,
+    });
+  }
   return facts;
 }
 

@@ -5,6 +5,8 @@ import type { DecisionLog } from './decision-log.js';
 /** What the handlers share. */
 export interface FacadeParts {
   readonly view: HubView;
+  /** Undefined: the hub's own. */
+  readonly tenant?: string;
   readonly decisions: DecisionLog;
   readonly now: () => number;
   /** The view has caught up: before it, nothing is known, so nothing is decided. */

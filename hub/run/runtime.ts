@@ -4,7 +4,9 @@ import { commandRecord, streamCommand, type CommandRequest } from '../desk/comma
 import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
 import { decisionSink } from './decision-sink.js';
+import { explainDecision } from '../facade/explain.js';
 import { diskCheck } from '../facade/health.js';
+import { explainParts } from './explain-parts.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer } from '../facade/server.js';
 import { loadCatalogue } from '../log/catalogue.js';
@@ -157,6 +159,7 @@ async function startAnswers(
     metrics: parts.metrics,
     tenants: parts.tenants,
     candidates: parts.candidates,
+    explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
     checks: [diskCheck(config.dataDir)],
     mounts: config.facade.registry
