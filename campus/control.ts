@@ -4,6 +4,7 @@ import type { FaultName, Faults, FaultSwitch } from './faults.js';
 import { writeExports } from './files.js';
 import { advance, applyLife, LIFE_EVENTS } from './world/life.js';
 import type { LifeRequest } from './world/life.js';
+import { powerSummary } from './world/power.js';
 import { isoShanghai } from './world/time.js';
 import { cardTotal, doorTotal, grantTotal } from './world/world.js';
 import type { World } from './world/world.js';
@@ -35,6 +36,7 @@ export function worldSummary(world: World) {
     ...{ grants: grantTotal(world), seq: meta.seq, feedFloor: meta.floor },
     ...{ eventSeq: meta.eventSeq, eventFloor: meta.eventFloor },
     waiting: world.store.waiting.getCount(),
+    power: powerSummary(world),
     clock: world.clock.state(),
     now: isoShanghai(world.clock.now()),
   };

@@ -18,6 +18,11 @@ export interface CampusCredentials {
   readonly library: { readonly clientId: string; readonly clientSecret: string };
   readonly lockers: { readonly token: string };
   readonly classrooms: { readonly apiKey: string };
+  /** The core's power applications, each with its own app_key beside the core's other keys; the power front's key. */
+  readonly power: {
+    readonly appKeys: { readonly east: string; readonly west: string };
+    readonly formApiKey: string;
+  };
 }
 
 /** The campus's own halves; never leave its folder. */
@@ -50,6 +55,11 @@ function deskKeys(): Pick<CampusCredentials, 'library' | 'lockers' | 'classrooms
   };
 }
 
+function powerKeys(): Pick<CampusCredentials, 'power'> {
+  const appKeys = { east: randomBytes(8).toString('hex'), west: randomBytes(8).toString('hex') };
+  return { power: { appKeys, formApiKey: randomBytes(16).toString('hex') } };
+}
+
 /** Reads the keys of a campus folder, or makes them. The only thing of a campus that its seed does not give. */
 export function openKeys(dir: string): CampusKeys {
   const publicFile = join(dir, 'credentials.json');
@@ -57,7 +67,7 @@ export function openKeys(dir: string): CampusKeys {
   if (existsSync(publicFile) && existsSync(secretFile)) {
     // A folder of an earlier version lacks the keys of systems that came since.
     const kept = JSON.parse(readFileSync(publicFile, 'utf8')) as Partial<CampusCredentials>;
-    const credentials = { ...deskKeys(), ...kept } as CampusCredentials;
+    const credentials = { ...deskKeys(), ...powerKeys(), ...kept } as CampusCredentials;
     if (Object.keys(credentials).length > Object.keys(kept).length) writeWhole(publicFile, credentials);
     return {
       credentials,
@@ -74,6 +84,7 @@ export function openKeys(dir: string): CampusKeys {
       tripleDesKeyHex: tripleDesKey().toString('hex'),
     },
     access: { apiKey: randomBytes(16).toString('hex') },
+    ...powerKeys(),
     ...deskKeys(),
   };
   const secrets = { hubPublicKeyPem: hub.publicKey, corePrivateKeyPem: core.privateKey };

@@ -18,9 +18,21 @@ export const FAULTS = [
   ...(['entity-bomb', 'external-entity', 'deep-xml', 'huge-body', 'wrapped-signature', 'unsigned'] as const),
   ...(['recon-missing', 'recon-empty', 'recon-truncated', 'recon-total', 'recon-utf8'] as const),
   'recon-duplicate',
+  // Of power vendors.
+  ...(['vendor-off', 'network-cut', 'no-delivery', 'rooms-renumbered'] as const),
+  ...(['meter-not-read', 'meter-trouble', 'unit-confusion'] as const),
 ] as const;
 export type FaultName = (typeof FAULTS)[number];
-export const FAULT_TARGETS = ['core', 'access', 'library', 'lockers', 'classrooms', 'bank'] as const;
+export const FAULT_TARGETS = [
+  'core',
+  'access',
+  'library',
+  'lockers',
+  'classrooms',
+  'bank',
+  'power-cascade',
+  'power-form',
+] as const;
 export type FaultTarget = (typeof FAULT_TARGETS)[number];
 
 export interface FaultSwitch {
@@ -30,7 +42,7 @@ export interface FaultSwitch {
   readonly times?: number;
   /** Chance for each request, 0 to 1; absent: 1. */
   readonly rate?: number;
-  /** timeout (default 120,000), slow (default 2,000). */
+  /** timeout (default 120,000), slow (default 2,000), meter-not-read (default three days). */
   readonly ms?: number;
   /** clock-skew. */
   readonly offsetMs?: number;

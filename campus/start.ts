@@ -17,6 +17,9 @@ import { writeExports } from './files.js';
 import type { ExportedFile, ExportOptions } from './files.js';
 import { koha } from './library/server.js';
 import { lockerVendor } from './lockers/server.js';
+import { powerCascade as cascadeGateway } from './power/cascade.js';
+import { powerConditions } from './power/conditions.js';
+import { powerForm as powerFront } from './power/form.js';
 import { listen, stop } from './serve.js';
 import type { Upstream } from './serve.js';
 import { advance, applyLife } from './world/life.js';
@@ -52,7 +55,18 @@ export interface CampusOptions {
 export interface Campus {
   /** `core` is the gateway's base (POST {core}/gateway), `access` that of `/v1`, `control` of `/control`. */
   readonly urls: Readonly<
-    Record<'core' | 'access' | 'library' | 'lockers' | 'classrooms' | 'bank' | 'control', string>
+    Record<
+      | 'core'
+      | 'access'
+      | 'library'
+      | 'lockers'
+      | 'classrooms'
+      | 'bank'
+      | 'powerCascade'
+      | 'powerForm'
+      | 'control',
+      string
+    >
   >;
   /** The banks: their credentials, keys and books. `urls.bank` has `/wss` and `/concat` below it. */
   readonly bank: Banks;
@@ -127,6 +141,11 @@ export async function startCampus(options: CampusOptions): Promise<Campus> {
     const library = await open(koha({ world, ...credentials.library }), ports.library);
     const lockers = await open(lockerVendor({ world, ...credentials.lockers }), ports.lockers);
     const classrooms = await open(classroomConsoles({ world, ...credentials.classrooms }), ports.classrooms);
+    world.conditions.power = powerConditions(faults);
+    const powerGateway = cascadeGateway({ world, keys, timestampToleranceMs });
+    const powerCascade = await open(powerGateway, ports.powerCascade);
+    const front = powerFront({ world, apiKey: credentials.power.formApiKey });
+    const powerForm = await open(front, ports.powerForm);
     const bank = openBanks(dir, world);
     const bankUrl = await open(bank.upstream, ports.bank);
     const { notify } = bank;
@@ -135,7 +154,17 @@ export async function startCampus(options: CampusOptions): Promise<Campus> {
     ending.push(() => stop(control.server));
     ending.push(startTimer(world, factor, onError));
     return {
-      urls: { core, access, library, lockers, classrooms, bank: bankUrl, control: control.url },
+      urls: {
+        core,
+        access,
+        library,
+        lockers,
+        classrooms,
+        bank: bankUrl,
+        powerCascade,
+        powerForm,
+        control: control.url,
+      },
       credentials: keys.credentials,
       ...{ world, clock: world.clock, faults, bank, close },
       summary: () => worldSummary(world),

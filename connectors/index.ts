@@ -5,12 +5,23 @@ import { bankSoap } from './bank/soap.js';
 import { cardFiles } from './card-core/files.js';
 import { cardGateway } from './card-core/gateway.js';
 import { cardSql } from './card-core/sql.js';
+import { powerCascade } from './power/cascade.js';
+import { powerForm } from './power/http-form.js';
+import { roomMap } from './power/room-map.js';
 import type { ConnectorFactory } from './sdk.js';
 
 /** Every connector by its kind, as `connector:` in hub.yaml names it. */
 export const connectors: Readonly<Record<string, ConnectorFactory>> = Object.fromEntries(
-  [cardGateway, cardFiles, cardSql, accessRest, accessFiles, accessSql, bankSoap].map((factory) => [
-    factory.spec.kind,
-    factory,
-  ]),
+  [
+    cardGateway,
+    cardFiles,
+    cardSql,
+    accessRest,
+    accessFiles,
+    accessSql,
+    bankSoap,
+    powerCascade,
+    powerForm,
+    roomMap,
+  ].map((factory) => [factory.spec.kind, factory]),
 );

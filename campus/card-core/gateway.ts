@@ -7,7 +7,7 @@ import type { Answer, Asked, Upstream } from '../serve.js';
 import { parseStamp } from '../world/time.js';
 import type { World } from '../world/world.js';
 import { decryptText, encryptText, signFields, verifyFields } from './crypto.js';
-import type { Payload, Request } from './methods.js';
+import type { Method, Payload, Request } from './methods.js';
 import { envelopeKey, METHODS } from './methods.js';
 
 /**
@@ -21,6 +21,8 @@ export interface GatewayOptions {
   readonly keys: CampusKeys;
   /** How far a request's timestamp may be off, ms; null: not checked (for clocks set far ahead). */
   readonly timestampToleranceMs: number | null;
+  /** What it answers beside the login; default: the card core's own methods. */
+  readonly methods?: ReadonlyMap<string, Method>;
 }
 
 const TOKEN_SECONDS = 7200;
@@ -117,7 +119,7 @@ function answer(session: Session, asked: Asked, struck: Struck): Answer {
   if (request === null) return refused('40004', '报文解密失败');
   const method = fields.method ?? '';
   if (method === AUTHORIZE) return signed(session, method, authorize(session, fields, request, now), struck);
-  const run = METHODS.get(method);
+  const run = (session.options.methods ?? METHODS).get(method);
   if (run === undefined) return bare('方法不存在');
   const payload = run({ world: session.options.world, struck, now, asked: session.asked }, request);
   return signed(session, method, payload, struck);

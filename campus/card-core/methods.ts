@@ -164,5 +164,10 @@ export const METHODS: ReadonlyMap<string, Method> = new Map([
   ['cardhub.card.lookup', lookup],
 ]);
 
-/** `cardhub.card.list` → `card_list`. */
-export const envelopeKey = (method: string): string => method.split('.').slice(-2).join('_');
+/** `cardhub.card.list` → `card_list`; `synjones.onecard.query.elec.area` → `query_elec_area`. */
+export const envelopeKey = (method: string): string =>
+  method
+    .replace(/^synjones\.onecard\./, '')
+    .split('.')
+    .slice(method.startsWith('synjones.onecard.') ? 0 : -2)
+    .join('_');

@@ -5,6 +5,9 @@ import type { Circumstances, Outcome } from './changes.js';
 import { DESK_EVENTS, deskDue, deskLife, deskRatesPerHour, deskSequence, isDeskEvent } from './desk-life.js';
 import type { DeskRequest, DeskTold } from './desk-life.js';
 import { doorIndexOf, doorProfile } from './doors.js';
+import type { DormGroup } from './dorms.js';
+import { buyPower, settlePower } from './power.js';
+import type { PowerOrder, Purchase } from './power.js';
 import { createRng, poisson } from './prng.js';
 import type { Rng } from './prng.js';
 import type { Change } from './store.js';
@@ -21,6 +24,7 @@ import { cardNumberAt, cardOf, cardsOfPerson, cardTotal, doorTotal, personOfNumb
 export const LIFE_EVENTS = [
   ...(['lose', 'unlose', 'freeze', 'unfreeze', 'replace', 'expire', 'close', 'open', 'swipe'] as const),
   ...(['temporary', 'arrive', 'leave', 'purge', 'grant', 'revoke', 'suspend', 'resume'] as const),
+  'buy-power',
   ...DESK_EVENTS,
 ] as const;
 export type LifeEvent = (typeof LIFE_EVENTS)[number];
@@ -44,6 +48,11 @@ export interface LifeRequest extends DeskRequest {
   /** grant: the new right; revoke, suspend, resume: its id in `id`. */
   readonly grant?: Omit<Grant, 'id' | 'state' | 'version'>;
   readonly id?: string;
+  /** buy-power: number of the room, its group, the amount in fen, and whether the card pays. */
+  readonly dormRoom?: number;
+  readonly group?: DormGroup;
+  readonly fen?: number;
+  readonly wallet?: boolean;
 }
 
 export interface ToldChange {
@@ -70,6 +79,7 @@ export interface LifeResult {
     readonly uploadAt: string;
   }[];
   readonly grants?: readonly Grant[];
+  readonly orders?: readonly PowerOrder[];
   /** What happened at library, bag lockers and classrooms. */
   readonly desk?: readonly DeskTold[];
 }
@@ -131,6 +141,7 @@ interface Tally {
   changes: Change[];
   swipes: NonNullable<LifeResult['swipes']>[number][];
   grants: Grant[];
+  orders?: PowerOrder[];
   desk: DeskTold[];
 }
 
@@ -164,6 +175,17 @@ function swipeOnce(world: World, request: LifeRequest, time: number, rng: Rng, t
     tally.swipes.push({ id, seq: event?.seq ?? null, uploadAt: isoShanghai(uploadAt) });
 }
 
+function buy(world: World, request: LifeRequest, time: number, rng: Rng, tally: Tally): void {
+  const { dormRoom: room, group, fen, wallet, person } = request;
+  const payer = person === undefined ? undefined : personOfNumber(world, person);
+  const given = { room, group, fen, wallet, payer };
+  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const order = payer === -1 ? null : buyPower(world, { ...(wanted as Omit<Purchase, 'time'>), time }, rng);
+  if (order === null) tally.refused.push({ card: '', reason: 'NO_SUCH_ROOM' });
+  else (tally.orders ??= []).push(order);
+  tally.done += order === null ? 0 : 1;
+}
+
 function changeGrant(world: World, request: LifeRequest, tally: Tally): void {
   const states = { revoke: 'revoked', suspend: 'suspended', resume: 'active' } as const;
   let grant: Grant | null = null;
@@ -190,7 +212,8 @@ function once(world: World, request: LifeRequest, how: Circumstances, rng: Rng, 
     if (!outcome.ok) tally.refused.push({ card: number ?? '', reason: outcome.reason });
     else if (tally.desk.length < TOLD_MAX) tally.desk.push(outcome.told);
     tally.done += outcome.ok ? 1 : 0;
-  } else if (event === 'swipe') swipeOnce(world, request, how.time, rng, tally);
+  } else if (event === 'buy-power') buy(world, request, how.time, rng, tally);
+  else if (event === 'swipe') swipeOnce(world, request, how.time, rng, tally);
   else if (event === 'temporary') {
     const opened = happen.openTemporary(world, how);
     note(tally, '', opened);
@@ -213,7 +236,11 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
   }
   const { meta, tx } = world.store;
   const time = world.clock.now();
-  const rng = createRng(world.base.seed, 2000, meta.seq * 31 + meta.eventSeq + 7 * deskSequence(world));
+  const rng = createRng(
+    world.base.seed,
+    2000,
+    meta.seq * 31 + meta.eventSeq + 7 * deskSequence(world) + 11 * (meta.powerOrders ?? 0),
+  );
   const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [] };
   const how = { time, channel: request.channel ?? 'counter', cause: request.cause ?? '' };
   tx(() => {
@@ -234,6 +261,7 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
     ...{ changes: told, seq: meta.seq, eventSeq: meta.eventSeq },
     ...(tally.swipes.length > 0 && { swipes: tally.swipes }),
     ...(tally.grants.length > 0 && { grants: tally.grants.slice(0, TOLD_MAX) }),
+    ...(tally.orders !== undefined && { orders: tally.orders.slice(0, TOLD_MAX) }),
     ...(tally.desk.length > 0 && { desk: tally.desk }),
   };
 }
@@ -252,6 +280,8 @@ export function ratesPerHour(people: number): Readonly<Record<LivedEvent, number
     open: 0.3 + 0.00003 * people,
     temporary: 0.5 + 0.00005 * people,
     ...deskRatesPerHour(people),
+    // A room buys about once a week.
+    'buy-power': 6 + 0.001 * people,
   };
 }
 type LivedEvent = Exclude<
@@ -324,7 +354,10 @@ export function advance(world: World, factor: number): { events: number; skipped
   if (factor === 0) {
     tx(() => (meta.lifeTick = Math.max(until, meta.lifeTick)));
     for (let some = 1; some > 0; events += some)
-      some = deliver(world, until * 1000 + 999) + deskDue(world, until * 1000 + 999);
+      some =
+        deliver(world, until * 1000 + 999) +
+        deskDue(world, until * 1000 + 999) +
+        settlePower(world, until * 1000 + 999);
   }
   while (meta.lifeTick < until && events < CATCH_UP_EVENTS_MAX) {
     events += tx(() => {
@@ -333,7 +366,7 @@ export function advance(world: World, factor: number): { events: number; skipped
       for (; meta.lifeTick < end; meta.lifeTick += 1) {
         lived += liveSecond(world, meta.lifeTick, rates);
         const now = meta.lifeTick * 1000 + 999;
-        lived += deliver(world, now) + deskDue(world, now);
+        lived += deliver(world, now) + deskDue(world, now) + settlePower(world, now);
       }
       return lived;
     });

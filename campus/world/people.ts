@@ -139,6 +139,8 @@ export function personIndexOf(base: Base, cohorts: readonly Cohort[], people: nu
   return index < people && schoolNumber(base, cohorts, index) === sno ? index : -1;
 }
 
+export const personAccount = (index: number): string => String(100_000 + index);
+
 export function person(base: Base, cohorts: readonly Cohort[], index: number): Holder {
   const { seed } = base;
   const pidcode = classCode(base, index);
@@ -156,7 +158,7 @@ export function person(base: Base, cohorts: readonly Cohort[], index: number): H
     deptname: unit.name,
     certtype: noDocument ? '' : '1',
     cert: noDocument ? '' : idDocument(seed, index, sex),
-    account: String(100_000 + index),
+    account: personAccount(index),
   };
 }
 

@@ -7,7 +7,10 @@ import type { ClockState } from '../clock.js';
 import type { Card } from './cards.js';
 import { openDeskTables } from './desk-store.js';
 import type { DeskTables } from './desk-store.js';
+import type { DormGroup } from './dorms.js';
+import type { MeterMark } from './meters.js';
 import type { Base, Cohort } from './people.js';
+import type { PowerOrder, PowerStep } from './power.js';
 
 /**
  * What the campus keeps on disk: the parameters of the base population and everything that differs from it.
@@ -48,6 +51,12 @@ export interface Meta {
   lifeTick: number;
   leaveCursor: number;
   cohorts: readonly Cohort[];
+  /** Since when meters count, epoch ms; absent in a world that was made before there were meters. */
+  powerFrom?: number;
+  powerOrders?: number;
+  powerPlans?: number;
+  /** Newest step of each group's log. */
+  powerSeq?: Readonly<Partial<Record<DormGroup, number>>>;
 }
 
 export interface Store {
@@ -66,6 +75,11 @@ export interface Store {
   readonly grants: Database<Grant, string>;
   /** Library, bag lockers, classrooms. */
   readonly desk: DeskTables;
+  /** What was delivered to a room's meter, by the room's number. */
+  readonly meters: Database<readonly MeterMark[], number>;
+  readonly powerLog: Database<PowerStep, [DormGroup, number]>;
+  /** Orders under way, by when they go on. */
+  readonly powerDue: Database<PowerOrder, [number, number]>;
   readonly clockState: () => ClockState | null;
   readonly saveClock: (state: ClockState) => void;
   /** Runs `action` in one transaction; `meta` is written with it, or put back when it throws. */
@@ -117,6 +131,9 @@ export function openStore(dir: string, fresh: () => Meta): Store {
     waiting: root.openDB<PendingEvent, [number, number]>({ name: 'waiting' }),
     counters: root.openDB<number, number>({ name: 'counters' }),
     grants: root.openDB<Grant, string>({ name: 'grants' }),
+    meters: root.openDB<readonly MeterMark[], number>({ name: 'meters' }),
+    powerLog: root.openDB<PowerStep, [DormGroup, number]>({ name: 'power-log' }),
+    powerDue: root.openDB<PowerOrder, [number, number]>({ name: 'power-due' }),
     desk: openDeskTables(root),
     clockState: () => (settings.get('clock') as ClockState | undefined) ?? null,
     saveClock: (state) => {

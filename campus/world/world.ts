@@ -5,7 +5,9 @@ import * as cards from './cards.js';
 import type { Card, CardRow } from './cards.js';
 import * as doors from './doors.js';
 import { personIndexOf } from './people.js';
+import type { DormGroup } from './dorms.js';
 import type { Base } from './people.js';
+import type { PowerCondition } from './power.js';
 import { openStore } from './store.js';
 import type { Change, Store } from './store.js';
 import { yearOf } from './time.js';
@@ -23,6 +25,8 @@ export interface World {
   /** The change feed keeps this many entries. */
   readonly feedRetention: number;
   readonly eventRetention: number;
+  /** What of the fault switches changes what happens, and not only what is told; set when the campus starts. */
+  readonly conditions: { power: (group: DormGroup, condition: PowerCondition) => boolean };
 }
 
 export interface WorldOptions {
@@ -67,12 +71,14 @@ export function openWorld(options: WorldOptions): World {
   });
   const clock = createClock(wall, store.clockState(), store.saveClock);
   if (created && options.clock !== undefined) clock.set(options.clock);
+  if (store.meta.powerFrom === undefined) store.tx(() => (store.meta.powerFrom = clock.now()));
   return {
     base: store.meta.base,
     store,
     clock,
     feedRetention: options.feedRetention ?? 100_000,
     eventRetention: options.eventRetention ?? 200_000,
+    conditions: { power: () => false },
   };
 }
 

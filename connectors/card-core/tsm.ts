@@ -272,10 +272,11 @@ function decrypt(secrets: Secrets, request: string, method: string): Buffer {
 
 /** The payload inside the envelope named by the method's last two parts. */
 function payloadOf(body: unknown, method: string): Payload {
-  const key = method.split('.').slice(-2).join('_');
-  const last = method.split('.').at(-1) ?? '';
-  // The vendor's own envelope of a login is `authorize_access_token`, of a query `query_card`.
-  const payload = isObject(body) ? (body[key] ?? body[last]) : undefined;
+  const parts = method.split('.');
+  const key = parts.slice(-2).join('_');
+  // The vendor's own envelope of a login is `authorize_access_token`, of queries `query_card`, `query_elec_area`.
+  const names = [key, parts.slice(2).join('_'), parts.at(-1) ?? ''];
+  const payload = isObject(body) ? names.map((name) => body[name]).find(isObject) : undefined;
   if (!isObject(payload)) throw new ConnectorError('PROTOCOL', `${method}: no ${key} in the answer`, 'now');
   const { retcode, errmsg } = payload;
   if (retcode === '0') return payload;

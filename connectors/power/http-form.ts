@@ -9,8 +9,9 @@ import {
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type HttpAnswer, type HttpLimits } from '../sdk-http.js';
 import { excerpt, isObject, parseJson } from '../sdk-json.js';
-import { checked, lazyRow, reparseJson } from '../sdk-pages.js';
+import { checked, reparseJson } from '../sdk-pages.js';
 import { DELIVERY_MS_MAX, type ReportedState } from './orders.js';
+import { codeOf, neverHere, outcomeOf, probeStream } from './probe.js';
 import { cursorOf, purchasePage, startOfLog, type PurchaseEntry } from './purchases.js';
 import { roomPath, type PowerRoomRow, type PowerVendorRow } from './rows.js';
 import { PAGE_CALLS, powerOptions, powerStreams } from './spec.js';
@@ -215,10 +216,6 @@ function level(call: Call, ids: readonly string[], signal: AbortSignal): Promise
   return call(method, formOf(ids), branches, signal);
 }
 
-const neverHere = (what: string): never => {
-  throw new ConnectorError('CONFIG', `this stream has no ${what}`, 'never');
-};
-
 function roomStream(call: Call, options: Options, context: ConnectorContext): Stream {
   const well = new Set(
     (options.wellMessages ?? ['', '成功', '查询成功', 'ok', 'success']).map((text) => text.toLowerCase()),
@@ -237,7 +234,7 @@ function roomStream(call: Call, options: Options, context: ConnectorContext): St
     spec: rooms,
     reparse: reparseJson,
     feedStart: async () => null,
-    changes: async () => neverHere('feed'),
+    changes: async () => neverHere(rooms, 'feed'),
     snapshotPage: async (cursor, signal) => {
       signal.throwIfAborted();
       return walkPage(cascade, cursor, limits, context.now(), signal);
@@ -295,53 +292,8 @@ function vendorStream(call: Call, options: Options, context: ConnectorContext): 
       return { ...vendor, outcome: outcomeOf(error), ...codeOf(error) };
     }
   };
-  return probeStream(probe, context);
+  return probeStream(vendors, probe, context);
 }
-
-/** A listing of one row, the probe's outcome. */
-export function probeStream(
-  probe: (signal: AbortSignal) => Promise<PowerVendorRow>,
-  context: ConnectorContext,
-): Stream {
-  return {
-    spec: vendors,
-    reparse: reparseJson,
-    feedStart: async () => null,
-    changes: async () => neverHere('feed'),
-    async snapshotPage(_cursor, signal) {
-      signal.throwIfAborted();
-      const asOf = context.now();
-      const row = await probe(signal);
-      return {
-        rows: [lazyRow(row.vendor, row.vendor, row)],
-        next: null,
-        state: 'end',
-        asOf,
-        absenceUsable: false,
-      };
-    },
-  };
-}
-
-/** What an error of a probe says of the vendor. @throws the error when it is our own fault and not the vendor's */
-export function outcomeOf(error: ConnectorError): PowerVendorRow['outcome'] {
-  switch (error.code) {
-    case 'TIMEOUT':
-    case 'CONNECTION':
-      return 'network';
-    case 'BUSINESS':
-      return error.details.reason === 'UPSTREAM' ? 'off' : 'refused';
-    case 'PROTOCOL':
-    case 'TOO_LARGE':
-    case 'HTTP_STATUS':
-      return 'not-understood';
-    default:
-      throw error;
-  }
-}
-
-export const codeOf = ({ details }: ConnectorError): { code?: string } =>
-  details.upstreamCode === undefined ? {} : { code: details.upstreamCode };
 
 function orderStream(call: Call, options: Options): Stream {
   const limit = String(options.pageRows ?? 100);
@@ -349,7 +301,7 @@ function orderStream(call: Call, options: Options): Stream {
   return {
     spec: purchases,
     reparse: reparseJson,
-    snapshotPage: async () => neverHere('listing'),
+    snapshotPage: async () => neverHere(purchases, 'listing'),
     feedStart: async () => startOfLog('0'),
     async changes(given, signal) {
       signal.throwIfAborted();
