@@ -17,6 +17,7 @@ interface Options {
 }
 
 const TICK_MS = 10_000;
+const DESK_PORT = 6001;
 
 /** `cardhub demo`: the simulated campus, the hub, and what happens, in one terminal. */
 export function register(program: Command, frame: Frame): void {
@@ -72,7 +73,9 @@ async function play(
   const { frame, out, options } = call;
   const { writeDemoConfig } = await import('../demo/campus-config.js');
   const port = await freePort(wholeNumber('--port', options.port, 0));
-  const path = writeDemoConfig({ dir, campus, port, ...(brokers === undefined ? {} : { brokers }) });
+  const { demoDesk } = await import('../demo/library-desk.js');
+  const desk = await demoDesk(await freePort(port === 0 ? 0 : DESK_PORT));
+  const path = writeDemoConfig({ dir, campus, port, desk, ...(brokers === undefined ? {} : { brokers }) });
   const stop = new AbortController();
   const runtime = await start(frame, path, stop, out);
   ending.push(() => runtime.stop());
@@ -86,6 +89,8 @@ async function play(
     const pair = await tell(runtime, campus, signal, out);
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, call));
     commands(call, relative(frame.cwd, path) || path, runtime.facade.url, pair);
+    await askDesk(runtime, pair, out);
+    out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
     await watch(runtime, signal, out);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -163,7 +168,16 @@ function commands({ out, frame }: Call<Options>, config: string, url: string, pa
   out.line(`  ${unset}npx cardhub read master.card-event --follow -c ${config}`);
   out.line(`  curl -s ${url}/access/v1/evaluation -H 'content-type: application/json' \\`);
   out.line(`    -d '${JSON.stringify(body)}'`);
-  out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
+}
+
+/** How to ask as a library desk does. */
+async function askDesk(runtime: Runtime, pair: OpenDoor | null, out: Call<Options>['out']): Promise<void> {
+  const { libraryDesk } = runtime;
+  if (libraryDesk === null || pair === null) return;
+  const { demoDeskCommand } = await import('../demo/library-desk.js');
+  const card = pair.cardKey.slice(pair.cardKey.indexOf(':') + 1);
+  out.line(`\nThe same card at a library desk, over SIP2 (${libraryDesk.url}). 同一张卡在图书馆服务台：`);
+  out.line(`  ${demoDeskCommand(libraryDesk.host, libraryDesk.port, card)}`);
 }
 
 /** One line every ten seconds, until the end. */

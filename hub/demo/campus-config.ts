@@ -9,6 +9,8 @@ export interface DemoConfigOptions {
   /** Absent: the embedded log. */
   readonly brokers?: string;
   readonly port: number;
+  /** The `sip2` section; absent: no library desk. */
+  readonly desk?: object;
 }
 
 /**
@@ -28,6 +30,7 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
         ? { engine: 'embedded' }
         : { engine: 'kafka', brokers: [options.brokers], prefix: 'demo.' },
     facade: { host: '127.0.0.1', port: options.port },
+    ...(options.desk === undefined ? {} : { sip2: options.desk }),
     sources: {
       core: {
         connector: 'card-core/gateway',

@@ -118,6 +118,14 @@ describe('the server', () => {
     expect(eager.cuts).toEqual(['LOGIN_TIMEOUT']);
   });
 
+  it('answers everything that was asked before the client closed its side', async () => {
+    const { server } = await start();
+    const client = await Client.open(server.port);
+    client.socket.end(`${LOGIN}${STATUS}${LOGIN}${STATUS}`);
+    await until(() => client.closed);
+    expect(client.text).toMatch(/^941\r98[^\r]*\r941\r98[^\r]*\r$/);
+  });
+
   it('ends a desk that asks and never reads', async () => {
     const { server, cuts } = await start();
     const client = await Client.open(server.port);
