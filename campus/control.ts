@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { FAULT_TARGETS, FAULTS } from './faults.js';
 import type { FaultName, Faults, FaultSwitch } from './faults.js';
 import { writeExports } from './files.js';
+import { writeDeskExport } from './library/export.js';
 import { advance, applyLife, LIFE_EVENTS } from './world/life.js';
 import type { LifeRequest } from './world/life.js';
 import { powerSummary } from './world/power.js';
@@ -127,7 +128,9 @@ export function controlApp(options: ControlOptions): Hono {
   app.post('/control/exports', async (c) => {
     const fields = await fieldsOf(c.req);
     const files = await writeExports(world, options.exportsDir, { torn: fields.torn === true });
-    return c.json({ folder: options.exportsDir, files });
+    const desk =
+      fields.desk === true ? await writeDeskExport(world, options.exportsDir, fields.torn === true) : [];
+    return c.json({ folder: options.exportsDir, files: [...files, ...desk] });
   });
   app.post('/control/bank-notice', async (c) => {
     const fields = await fieldsOf(c.req);

@@ -8,6 +8,10 @@ import { cardSql } from './card-core/sql.js';
 import { powerCascade } from './power/cascade.js';
 import { powerForm } from './power/http-form.js';
 import { roomMap } from './power/room-map.js';
+import { classroomsRest } from './classrooms/rest.js';
+import { deskExport } from './library/desk-export.js';
+import { libraryRest } from './library/rest.js';
+import { lockersRest } from './lockers/rest.js';
 import type { ConnectorFactory } from './sdk.js';
 
 /** Every connector by its kind, as `connector:` in hub.yaml names it. */
@@ -23,5 +27,9 @@ export const connectors: Readonly<Record<string, ConnectorFactory>> = Object.fro
     powerCascade,
     powerForm,
     roomMap,
+    libraryRest,
+    deskExport,
+    lockersRest,
+    classroomsRest,
   ].map((factory) => [factory.spec.kind, factory]),
 );

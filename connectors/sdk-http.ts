@@ -220,7 +220,8 @@ async function exchange(
       signal: AbortSignal.any([signal, deadline]),
     });
     const body = await boundedBody(answer, limits.bodyBytes, what);
-    if (answer.statusCode >= 300 && answer.statusCode < 400) {
+    const isRedirect = answer.statusCode >= 300 && answer.statusCode < 400 && answer.statusCode !== 304;
+    if (isRedirect) {
       throw new ConnectorError(
         'PROTOCOL',
         `${what}: ${answer.statusCode} redirect; redirects are not followed`,

@@ -1,0 +1,126 @@
+import {
+  ConnectorError,
+  type Connector,
+  type ConnectorContext,
+  type ConnectorFactory,
+  type ConnectorSpec,
+  type StreamSpec,
+} from '../sdk.js';
+import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
+import { isObject, parseJson } from '../sdk-json.js';
+import { itemsOf, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
+import { checked } from '../sdk-pages.js';
+import { classroomSwipeRowSchema } from './rows.js';
+
+export interface ClassroomsOptions {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly pageRows?: number;
+  readonly http?: Partial<HttpLimits>;
+}
+
+const PAGE_ROWS = 1_000;
+const CLOCK_SKEW_MAX_MS = 60_000;
+const PATH = '/v1/swipes';
+
+const swipes: StreamSpec = {
+  name: 'swipes',
+  title: { en: 'Swipes at classroom consoles', zh: '多媒体教室刷卡' },
+  after: [],
+  kind: 'event',
+  maps: 'classroom-swipe',
+  rowSchema: classroomSwipeRowSchema,
+  listing: null,
+  feed: true,
+  delivery:
+    'Every swipe at least once, in order of arrival at the server, while the server keeps it; consoles that were cut off upload late. A hub that was away longer than that misses those (error CURSOR).',
+  pollMsDefault: 2_000,
+};
+
+/** Specification of `classrooms/rest`. */
+export const classroomsRestSpec: ConnectorSpec = {
+  kind: 'classrooms/rest',
+  title: { en: 'Multimedia classrooms: REST', zh: '多媒体教室中控：REST 接口' },
+  summary:
+    'Reads the swipes that power a classroom’s equipment, each with the lesson that the console checked it against, from a server that speaks `openapi/classrooms.yaml`.',
+  options: {
+    type: 'object',
+    required: ['url', 'apiKey'],
+    additionalProperties: false,
+    properties: {
+      url: { type: 'string', minLength: 1, description: 'Base address, without /v1.' },
+      apiKey: { type: 'string', minLength: 1, writeOnly: true, description: 'Sent as X-Api-Key.' },
+      pageRows: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 5000,
+        default: PAGE_ROWS,
+        description: 'Rows of a page.',
+      },
+      http: httpOptionsSchema,
+    },
+  },
+  streams: [swipes],
+  quirks: [
+    'A console checks against its own copy of the timetable, which may be old: the hub compares the time of the swipe with that lesson again and publishes what it finds (IN_LESSON, OUTSIDE_LESSON, NO_LESSON).',
+    'Equipment that a timer switches off names no card.',
+    'occurredAt is the console’s clock and may be wrong; uploadedAt is the server’s.',
+  ],
+};
+
+function envelopeOf(body: unknown): Envelope {
+  if (!isObject(body)) throw new ConnectorError('PROTOCOL', `${PATH}: an object was expected`, 'now');
+  const { asOf } = body;
+  const at = typeof asOf === 'string' && /^\d{4}-.*(Z|[+-]\d\d:\d\d)$/.test(asOf) ? Date.parse(asOf) : NaN;
+  if (Number.isNaN(at))
+    throw new ConnectorError('PROTOCOL', `${PATH} asOf: ISO 8601 with an offset expected`, 'now');
+  const more = body['next'] !== null && body['next'] !== undefined;
+  return { items: itemsOf(body['items'], PATH), more, asOf: at };
+}
+
+/** `classrooms/rest` */
+export const classroomsRest: ConnectorFactory = {
+  spec: classroomsRestSpec,
+  open(given: Record<string, unknown>, context: ConnectorContext): Connector {
+    const options = given as unknown as ClassroomsOptions;
+    const http = createHttp(options.url, options.http ?? {}, context);
+    const headers = { 'x-api-key': options.apiKey, accept: 'application/json' };
+    const ask: AskPage = (after, accept, signal, limit = options.pageRows ?? PAGE_ROWS) =>
+      http.read(
+        { method: 'GET', path: `${PATH}?limit=${limit}&after=${after}`, headers },
+        (answer) => {
+          expectOk(answer, PATH);
+          return accept(envelopeOf(parseJson(answer.body, PATH)));
+        },
+        signal,
+      );
+    const stream = sequenceFeed(swipes, { what: PATH, id: 'id', fields: ['action', 'occurredAt'] }, ask);
+    const skew = async (signal: AbortSignal): Promise<number> => {
+      const before = context.now();
+      const now = await ask('0', ({ asOf }) => asOf, signal, 1);
+      return now - (before + context.now()) / 2;
+    };
+    return {
+      spec: classroomsRestSpec,
+      check: async (signal) => [
+        await checked('key and clock', signal, async () => {
+          const ms = Math.round(await skew(signal));
+          return {
+            ok: Math.abs(ms) <= CLOCK_SKEW_MAX_MS,
+            detail: `the server’s clock is ${ms} ms from ours`,
+          };
+        }),
+      ],
+      stream(name) {
+        if (name === 'swipes') return stream;
+        throw new ConnectorError(
+          'CONFIG',
+          `classrooms/rest has no stream "${name}"; it has: swipes`,
+          'never',
+        );
+      },
+      clockSkewMs: skew,
+      close: () => http.close(),
+    };
+  },
+};
