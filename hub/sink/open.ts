@@ -23,11 +23,8 @@ export async function openStore(config: SinkConfig): Promise<SinkStore> {
     const { openPostgresqlStore } = await import('./postgresql.js');
     return openPostgresqlStore({ ...options, port: config.port ?? 5432 }, config.schema);
   }
-  throw new SinkError(
-    'CONFIG',
-    `sinks.${config.name}: dialect ${config.dialect} cannot be written yet`,
-    'never',
-  );
+  const { openMysqlStore } = await import('./mysql.js');
+  return openMysqlStore({ ...options, port: config.port ?? 3306 });
 }
 
 function readCa({ caFile, name }: SinkConfig): string | undefined {

@@ -1,10 +1,10 @@
 import pg from 'pg';
-import type { ConnectionOptions, Explained } from '../../connectors/sql/dialect.js';
+import type { ConnectionOptions } from '../../connectors/sql/dialect.js';
 import { postgresql } from '../../connectors/sql/postgresql.js';
-import { SinkError } from './error.js';
+import { fenced, isMissing, leftColumns, sinkError, topicPosition } from './form.js';
 import { WRITERS } from './sink.js';
 import type { NewLoad, Prepared, SinkBatch, SinkStore, TopicPosition } from './store.js';
-import { snake, type ColumnType, type SinkColumn, type SinkTable } from './table.js';
+import type { ColumnType, SinkColumn, SinkTable } from './table.js';
 
 /** What `information_schema` calls each type, and what it is made with. */
 const TYPES: Readonly<Record<ColumnType, string>> = {
@@ -102,14 +102,14 @@ class PostgresqlStore implements SinkStore {
       for (const column of table.columns) await this.#comment(client, name, column);
       return { table, created: true, added: [], emptied: [] };
     }
-    const added = table.columns.filter((column) => isMissing(table, column, types, TYPES));
+    const added = table.columns.filter((column) =>
+      isMissing(table, column, types, ({ type }) => [TYPES[type]]),
+    );
     for (const column of added) {
       await client.query(`ALTER TABLE ${name} ADD COLUMN ${this.#definition(column)}`);
       await this.#comment(client, name, column);
     }
-    const emptied = table.left
-      .map((path) => path.split('.').map(snake).join('_'))
-      .filter((column) => types.has(column));
+    const emptied = leftColumns(table).filter((column) => types.has(column));
     for (const column of emptied) {
       await client.query(`UPDATE ${name} SET ${quote(column)} = NULL WHERE ${quote(column)} IS NOT NULL`);
     }
@@ -238,69 +238,6 @@ class PostgresqlStore implements SinkStore {
       throw sinkError('postgresql', this.host, error, (each) => postgresql.explain(each));
     }
   }
-}
-
-export function isMissing(
-  table: SinkTable,
-  column: SinkColumn,
-  there: ReadonlyMap<string, string>,
-  types: Readonly<Record<ColumnType, string>>,
-): boolean {
-  const found = there.get(column.name);
-  const expected = types[column.type];
-  if (found === undefined && column.path.length > 0) return true;
-  if (found === expected) return false;
-  const came = found === undefined ? 'no such column' : found;
-  throw new SinkError(
-    'TABLE',
-    `${table.name}.${column.name}: expected ${expected}, came ${came}; is it a table of somebody else? Name a prefix, or drop it`,
-    'never',
-  );
-}
-
-export function topicPosition(
-  lineage: string,
-  load: number,
-  columns: string,
-  rows: readonly (readonly [
-    partition: number,
-    next: string | number,
-    loadEnd: string | number | null,
-    at: string | number,
-  ])[],
-): TopicPosition {
-  const ends = rows.flatMap(([partition, , end]) =>
-    end === null ? [] : [[partition, Number(end)] as const],
-  );
-  return {
-    lineage,
-    load,
-    columns: new Set(columns.split(',')),
-    next: new Map(rows.map(([partition, next]) => [partition, Number(next)])),
-    loadEnd: ends.length === 0 ? null : new Map(ends),
-    writtenAt: rows.reduce((oldest, [, , , at]) => Math.min(oldest, Number(at)), Infinity),
-  };
-}
-
-export function fenced(table: SinkTable, { partition, from }: SinkBatch): SinkError {
-  return new SinkError(
-    'FENCED',
-    `${table.topic}/${partition} no longer stands at ${from}: another sink writes the same tables. End one of them, or give it a prefix of its own`,
-    'never',
-  );
-}
-
-export function sinkError(
-  database: string,
-  host: string,
-  error: unknown,
-  explain: (error: unknown) => Explained,
-): SinkError {
-  if (error instanceof SinkError) return error;
-  const { code, retry, upstreamCode, words } = explain(error);
-  const said = words === undefined ? upstreamCode : `${upstreamCode}, ${words}`;
-  const its = code === 'BUSINESS' || code === 'RATE_LIMITED' ? 'DATABASE' : code;
-  return new SinkError(its, `${database} on ${host}: ${said}`, retry, { cause: error });
 }
 
 const TO_ESCAPE = /["\\\0]/;
