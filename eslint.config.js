@@ -15,6 +15,7 @@ const mayNotImport = {
 /** Inside the hub: the log knows nothing above it, decisions touch no I/O, views do not answer. */
 const mayNotImportInHub = {
   log: ['sync', 'views', 'decide', 'facade', 'desk', 'cli', 'operate'],
+  tables: ['log', 'sync', 'views', 'decide', 'facade', 'desk', 'cli', 'operate', 'config'],
   decide: ['log', 'sync', 'views', 'facade', 'desk', 'cli', 'operate', 'config'],
   views: ['sync', 'facade', 'desk', 'cli', 'operate'],
   sync: ['views', 'decide', 'facade', 'cli'],

@@ -24,11 +24,11 @@ const sha256: (data: Uint8Array) => string =
 
 /** 16 bytes; see the header of this file for the definition. */
 export function recordDigest(key: string, value: Uint8Array | null): Buffer {
-  return Buffer.from(hashOf(key, value), 'latin1').subarray(0, DIGEST_BYTES);
+  return Buffer.from(recordHash(key, value), 'latin1').subarray(0, DIGEST_BYTES);
 }
 
-/** The SHA-256 whose first half is the record's digest, one character a byte. */
-function hashOf(key: string, value: Uint8Array | null): string {
+/** The SHA-256 whose first half is the record's digest, as text: one character a byte. */
+export function recordHash(key: string, value: Uint8Array | null): string {
   const keyLength = Buffer.byteLength(key);
   const input = Buffer.allocUnsafe(8 + keyLength + (value?.byteLength ?? 0));
   input.writeUInt32BE(keyLength, 0);
@@ -44,7 +44,9 @@ export interface DigestSum {
   subtract(digest: Uint8Array): void;
   /** As `add(recordDigest(key, value))`, without making the digest an object. */
   addRecord(key: string, value: Uint8Array | null): void;
-  subtractRecord(key: string, value: Uint8Array | null): void;
+  /** What `recordHash` gave, or its first 16 characters. */
+  addHash(hash: string): void;
+  subtractHash(hash: string): void;
   /** 32 lower-case hex digits. */
   hex(): string;
 }
@@ -89,8 +91,9 @@ export function createDigestSum(from = '0'.repeat(32)): DigestSum {
   return {
     add: (digest) => add(checked(digest), limbOf),
     subtract: (digest) => subtract(checked(digest), limbOf),
-    addRecord: (key, value) => add(hashOf(key, value), limbOfText),
-    subtractRecord: (key, value) => subtract(hashOf(key, value), limbOfText),
+    addRecord: (key, value) => add(recordHash(key, value), limbOfText),
+    addHash: (hash) => add(hash, limbOfText),
+    subtractHash: (hash) => subtract(hash, limbOfText),
     hex: () => [...limbs].map((limb) => limb.toString(16).padStart(8, '0')).join(''),
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { TopicName } from '../../contracts/types.js';
 import { createCodecs, createHeaders, type Codecs } from '../log/envelope.js';
 import { loadCatalogue } from '../log/catalogue.js';
+import { createVersionReader } from '../log/projection.js';
 import { packagePath } from '../package-root.js';
 import type { RecordCodec } from '../sync/rows.js';
 
@@ -21,10 +22,12 @@ export function openCodecs(): Codecs {
 export function recordCodec(codecs: Codecs, origin: string, now: () => number): RecordCodec {
   // One encoder for good: its slabs are never written twice, so the views stay valid while a batch is sent.
   const encoder = codecs.createEncoder();
+  const version = createVersionReader(loadCatalogue());
   const headersOf = createHeaders(origin, HUB_VERSION);
   return {
     encode: (topic, value) => encoder.encode(topic as TopicName, value as never),
     decode: (topic, bytes) => codecs.codecFor(topic as TopicName).decode(bytes),
+    version,
     headers: (topic, key, id, time) =>
       headersOf({
         topic,

@@ -4,7 +4,7 @@ import { kindOf } from '../../transforms/kinds.js';
 import type { Config } from '../config/types.js';
 import type { Codecs } from '../log/envelope.js';
 import { LogError, type Log } from '../log/log.js';
-import { Directory } from '../sync/directory.js';
+import { Directory, type CardSource } from '../sync/directory.js';
 import type { RecordCodec } from '../sync/rows.js';
 import type { StreamNote } from '../sync/stream.js';
 import { openCodecs, recordCodec } from './codec.js';
@@ -24,8 +24,11 @@ export interface HubParts {
   readonly streams: readonly PlannedStream[];
   readonly keys: Keys;
   readonly now: () => number;
-  /** Starts following what the streams share (positions, doors, and cards where a stream looks them up). */
-  follow(signal: AbortSignal): void;
+  /**
+   * Starts following what the streams share: positions, doors, and cards where a stream looks them up, unless a view in
+   * this process holds them.
+   */
+  follow(signal: AbortSignal, cards?: CardSource): void;
   close(): Promise<void>;
 }
 
@@ -86,7 +89,7 @@ export async function openHub(config: Config, options: HubOptions): Promise<HubP
       streams,
       keys,
       now,
-      follow: (signal) => directory.follow(signal, { cards, rooms }),
+      follow: (signal, source) => directory.follow(signal, { cards: cards && (source ?? true), rooms }),
       close,
     };
   } catch (error) {

@@ -32,7 +32,7 @@ import { statusOf, type HubStatus } from './status.js';
 /**
  * The running hub: pulls what it owns, follows the log, answers, takes commands on its local socket.
  *
- *   openHub ─▶ policy on the log ─▶ view follows ─▶ facade listens ─▶ owner pulls ─▶ local socket
+ *   openHub ─▶ policy on the log ─▶ view follows ─▶ facade listens ─▶ view ready ─▶ owner pulls ─▶ local socket
  *   stop: the same, backwards: first no new questions, then no new rows, then the log.
  */
 export interface Runtime {
@@ -54,6 +54,8 @@ export interface RuntimeOptions extends HubOptions {
   readonly onProblem?: (what: string, error: unknown) => void;
 }
 
+/** A log that grows faster than it is read must still be pulled into. */
+const CAUGHT_UP_MS_MAX = 60_000;
 const MAINTAIN_EVERY_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 
@@ -74,7 +76,8 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const metrics = createMetrics();
     const parts = { view, follower, journal, metrics, replica, tenants, candidates };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
-    const owner = await startPulling(hub, options, ending);
+    await caughtUp(follower);
+    const owner = await startPulling(hub, view, options, ending);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
     const local = await startLocal(hub, journal, status);
@@ -179,14 +182,26 @@ async function startAnswers(
   return { facade, libraryDesk };
 }
 
+/** Answers come first: until the view is ready, pulling would only keep it from being so. */
+async function caughtUp(follower: Follower): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CAUGHT_UP_MS_MAX)));
+  await Promise.race([follower.whenReady.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
 async function startPulling(
   hub: HubParts,
+  view: HubView,
   options: RuntimeOptions,
   ending: (() => Promise<unknown> | void)[],
 ): Promise<Owner> {
   const following = new AbortController();
   ending.push(() => following.abort());
-  hub.follow(following.signal);
+  hub.follow(following.signal, {
+    holders: (scheme, value) => view.cards.keysInUse(scheme, value),
+    applied: (topic, partition) => view.freshness.next(topic, partition),
+  });
   const owner = await startOwner({
     log: hub.log,
     streams: hub.streams,

@@ -24,7 +24,7 @@ describe('credentials held by several cards', () => {
         };
         for (const { key, card: next } of changes) {
           const marksBefore = new Map([...model.keys()].map((k) => [k, shared(k)]));
-          const affected = index.replace(key, model.get(key) ?? null, next);
+          const affected = index.replace(key, next);
           if (next === null) model.delete(key);
           else model.set(key, next);
           for (const other of model.keys()) {

@@ -1,3 +1,6 @@
+import { createColumns, unlink } from '../tables/columns.js';
+import { TextTable } from '../tables/text-table.js';
+
 /**
  * Which live cards hold a credential. Two cards with the same number are both marked ambiguous and denied at
  * doors; the mark goes when the collision ends (one of them is closed, replaced or gets another number).
@@ -21,17 +24,33 @@ function liveNumbers(card: CardLike | null): string[] {
   return card.credentials.map((credential) => `${credential.scheme}:${credential.value}`);
 }
 
+/** Ends a chain. */
+const NONE = -1;
+
+/**
+ * In columns (`hub/tables`), since a million cards have several numbers each:
+ *
+ *   card key ─cards─▶ row ─firstNode─▶ node ─nextOfCard─▶ …      a node: this card holds this number
+ *   number ─numbers─▶ row ─headNode─▶ node ─nextOfNumber─▶ …
+ */
 export class CredentialIndex {
-  readonly #holders = new Map<string, string | string[]>();
+  readonly #cards = new TextTable();
+  readonly #numbers = new TextTable();
+  readonly #cardRows = createColumns({ firstNode: 'i32' }, { firstNode: NONE });
+  readonly #numberRows = createColumns({ headNode: 'i32' }, { headNode: NONE });
+  readonly #nodes = createColumns({ card: 'i32', number: 'i32', nextOfCard: 'i32', nextOfNumber: 'i32' });
+  #nodeCount = 0;
+  #freeNode = NONE; // chained by nextOfCard
 
   holders(scheme: string, value: string): readonly string[] {
-    return asList(this.#holders.get(`${scheme}:${value}`));
+    return this.#holdersOf(this.#numbers.find(`${scheme}:${value}`)).map((card) => this.#cards.text(card));
   }
 
   /** Whether another card holds one of this card's numbers. */
   isShared(cardKey: string, card: CardLike): boolean {
+    const own = this.#cards.find(cardKey);
     return liveNumbers(card).some((number) =>
-      asList(this.#holders.get(number)).some((key) => key !== cardKey),
+      this.#holdersOf(this.#numbers.find(number)).some((holder) => holder !== own),
     );
   }
 
@@ -39,39 +58,73 @@ export class CredentialIndex {
    * Replaces what is known of one card.
    * @returns the other cards that shared a number with it before or share one now.
    */
-  replace(cardKey: string, before: CardLike | null, after: CardLike | null): ReadonlySet<string> {
-    const others = new Set<string>();
-    const noteOthers = (number: string): void => {
-      for (const key of asList(this.#holders.get(number))) if (key !== cardKey) others.add(key);
-    };
-    const old = liveNumbers(before);
+  replace(cardKey: string, after: CardLike | null): ReadonlySet<string> {
     const now = liveNumbers(after);
-    for (const number of old) {
-      if (now.includes(number)) continue;
-      noteOthers(number);
-      this.#remove(number, cardKey);
+    const others = new Set<number>();
+    const card = now.length === 0 ? this.#cards.find(cardKey) : this.#cards.intern(cardKey);
+    if (card < 0) return NOBODY;
+    this.#cardRows.ensure(card);
+    const numbers = new Set(now.map((number) => this.#numbers.intern(number)));
+    for (const number of this.#numbersOf(card)) {
+      if (numbers.delete(number)) this.#note(number, card, others);
+      else {
+        this.#note(number, card, others);
+        this.#unlink(card, number);
+      }
     }
-    for (const number of now) {
-      noteOthers(number);
-      this.#add(number, cardKey);
+    for (const number of numbers) {
+      this.#link(card, number);
+      this.#note(number, card, others);
     }
-    return others;
+    return others.size === 0 ? NOBODY : new Set([...others].map((other) => this.#cards.text(other)));
   }
 
-  #add(number: string, cardKey: string): void {
-    const present = this.#holders.get(number);
-    if (present === undefined) this.#holders.set(number, cardKey);
-    else if (!asList(present).includes(cardKey)) this.#holders.set(number, [...asList(present), cardKey]);
+  #note(number: number, card: number, others: Set<number>): void {
+    for (const holder of this.#holdersOf(number)) if (holder !== card) others.add(holder);
   }
 
-  #remove(number: string, cardKey: string): void {
-    const left = asList(this.#holders.get(number)).filter((key) => key !== cardKey);
-    if (left.length === 0) this.#holders.delete(number);
-    else this.#holders.set(number, left.length === 1 ? (left[0] as string) : left);
+  #holdersOf(number: number): number[] {
+    const { card, nextOfNumber } = this.#nodes.columns;
+    const found: number[] = [];
+    let node = number < 0 ? NONE : (this.#numberRows.columns.headNode[number] ?? NONE);
+    for (; node !== NONE; node = nextOfNumber[node] ?? NONE) found.push(card[node] ?? NONE);
+    return found;
+  }
+
+  #numbersOf(card: number): number[] {
+    const { number, nextOfCard } = this.#nodes.columns;
+    const found: number[] = [];
+    let node = this.#cardRows.columns.firstNode[card] ?? NONE;
+    for (; node !== NONE; node = nextOfCard[node] ?? NONE) found.push(number[node] ?? NONE);
+    return found;
+  }
+
+  #link(card: number, number: number): void {
+    this.#numberRows.ensure(number);
+    let node = this.#freeNode;
+    if (node === NONE) this.#nodes.ensure((node = this.#nodeCount++));
+    else this.#freeNode = this.#nodes.columns.nextOfCard[node] ?? NONE;
+    const nodes = this.#nodes.columns;
+    const { firstNode } = this.#cardRows.columns;
+    const { headNode } = this.#numberRows.columns;
+    nodes.card[node] = card;
+    nodes.number[node] = number;
+    nodes.nextOfCard[node] = firstNode[card] ?? NONE;
+    nodes.nextOfNumber[node] = headNode[number] ?? NONE;
+    firstNode[card] = node;
+    headNode[number] = node;
+  }
+
+  #unlink(card: number, number: number): void {
+    const nodes = this.#nodes.columns;
+    let node = this.#numberRows.columns.headNode[number] ?? NONE;
+    while (node !== NONE && nodes.card[node] !== card) node = nodes.nextOfNumber[node] ?? NONE;
+    if (node === NONE) return;
+    unlink(this.#numberRows.columns.headNode, nodes.nextOfNumber, number, node);
+    unlink(this.#cardRows.columns.firstNode, nodes.nextOfCard, card, node);
+    nodes.nextOfCard[node] = this.#freeNode;
+    this.#freeNode = node;
   }
 }
 
-function asList(holders: string | string[] | undefined): readonly string[] {
-  if (holders === undefined) return [];
-  return typeof holders === 'string' ? [holders] : holders;
-}
+const NOBODY: ReadonlySet<string> = new Set();

@@ -3,7 +3,7 @@ import type { CredentialMatch } from '../../transforms/outcome.js';
 import { CARD_TOPICS } from '../../transforms/card.js';
 import { aliasesOf, SCHEMES, type CardCredential } from '../../transforms/card-number.js';
 import type { Log, ReadBatch } from '../log/log.js';
-import { CredentialIndex, type CardLike } from './credentials.js';
+import { CredentialIndex } from './credentials.js';
 import { RoomIndex } from './room-index.js';
 import type { RecordCodec } from './rows.js';
 import type { Lookups } from './stream.js';
@@ -16,20 +16,30 @@ import type { Lookups } from './stream.js';
  */
 
 const CATCH_UP_MS_MAX = 30_000;
+/** A view does not tell what it has applied; it is asked this often. */
+const LOOK_AGAIN_MS = 10;
+const isCardTopic = (topic: string): boolean => (CARD_TOPICS as readonly string[]).includes(topic);
 
 export interface FollowOptions {
-  /** False where no stream looks cards up: a million of them need not be held. */
-  readonly cards?: boolean;
+  /** False where no stream looks cards up: a million of them need not be held, nor held twice beside a view. */
+  readonly cards?: boolean | CardSource;
   /** False where no stream looks rooms up. */
   readonly rooms?: boolean;
   readonly onPosition?: (position: Position) => void;
 }
 
+/** Cards that somebody else in this process holds already. */
+export interface CardSource {
+  /** Cards in use that hold this number, in whatever form a reader may send it. */
+  holders(scheme: string, value: string): readonly string[];
+  /** Everything before this offset is applied. */
+  applied(topic: string, partition: number): number;
+}
+
 export class Directory {
   /** By `topic key`: when a card moves, the end on its old topic may be read after its record on the new one. */
   readonly #cards = new CredentialIndex();
-  /** Only what the index needs to take a card out again. */
-  readonly #known = new Map<string, CardLike>();
+  #source: CardSource | null = null;
   readonly #doors = new Set<string>();
   readonly #rooms = new RoomIndex();
   readonly #positions = new Map<string, Position>();
@@ -46,7 +56,8 @@ export class Directory {
   /** Follows the topics until aborted. `failed` settles only when the following ended with an error. */
   follow(signal: AbortSignal, options: FollowOptions = {}): void {
     const { cards = true, rooms = true, onPosition } = options;
-    for (const topic of cards ? CARD_TOPICS : [])
+    if (typeof cards === 'object') this.#source = cards;
+    for (const topic of cards === true ? CARD_TOPICS : [])
       this.#follow(topic, signal, (key, value) => this.#card(topic, key, value));
     this.#follow('master.door', signal, (key, value) => {
       if (value === null || (this.codec.decode('master.door', value) as Door).state === 'REMOVED')
@@ -101,10 +112,15 @@ export class Directory {
     while (!after.every((id) => this.#hasApplied(id))) {
       if (Date.now() > deadline)
         throw new Error('the topics that are looked up could not be followed up to their positions');
-      await this.#change(200);
+      await this.#change(this.#source === null ? 200 : LOOK_AGAIN_MS);
     }
+    const source = this.#source;
+    const holders =
+      source === null
+        ? (scheme: string, value: string) => cardKeys(this.#cards.holders(scheme, value))
+        : (scheme: string, value: string) => source.holders(scheme, value);
     return {
-      cardsByCredential: (scheme, value) => matchOf(cardKeys(this.#cards.holders(scheme, value))),
+      cardsByCredential: (scheme, value) => matchOf(holders(scheme, value)),
       doorKnown: (doorKey) => this.#doors.has(doorKey),
       roomOf: (codeSystem, vendorRoom, day) => this.#rooms.match(codeSystem, vendorRoom, day),
     };
@@ -114,23 +130,20 @@ export class Directory {
     const position = this.#positions.get(id);
     if (position === undefined) return true;
     return position.written.every(({ topic, partition, offset }) => {
-      const applied = this.#applied.get(`${topic}/${partition}`);
+      if (this.#source !== null && isCardTopic(topic)) return this.#source.applied(topic, partition) > offset;
       if (!this.#followed.has(topic)) return true;
-      return (applied ?? -1) >= offset;
+      return (this.#applied.get(`${topic}/${partition}`) ?? -1) >= offset;
     });
   }
 
   #card(topic: string, cardKey: string, value: Uint8Array | null): void {
     const key = `${topic} ${cardKey}`;
-    const before = this.#known.get(key) ?? null;
     const decoded = value === null ? null : (this.codec.decode(topic, value) as Card);
     // A reader may send any truncated form of the number: all of them lead to the card.
     const names = (decoded?.credentials ?? []) as readonly CardCredential[];
     const credentials = names.flatMap((credential) => aliasesOf(credential, SCHEMES));
     const after = decoded === null ? null : { state: decoded.state, credentials };
-    this.#cards.replace(key, before, after);
-    if (after === null) this.#known.delete(key);
-    else this.#known.set(key, after);
+    this.#cards.replace(key, after);
   }
 
   #follow(topic: string, signal: AbortSignal, apply: (key: string, value: Uint8Array | null) => void): void {

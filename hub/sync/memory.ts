@@ -1,5 +1,5 @@
 import { CARD_TOPICS } from '../../transforms/card.js';
-import { CredentialIndex } from './credentials.js';
+import { CredentialIndex, ENDED, type CardLike } from './credentials.js';
 import type { Progress } from './position.js';
 import { ownedTopics, rebuildPublished, type Published } from './published.js';
 import { RowMapper } from './rows.js';
@@ -30,11 +30,14 @@ export async function rebuildMemory(
       if (eventId === undefined || !eventId.startsWith(idPrefix)) return null;
       return { eventId, ...deps.readEvent(topic, value) };
     },
+    (topic, value) => deps.codec.version(topic, value),
   );
   const credentials = new CredentialIndex();
   for (const topic of CARD_TOPICS) {
     for (const [key, bytes] of published.entries(topic)) {
-      credentials.replace(key, null, deps.codec.decode(topic, bytes) as never);
+      const card = deps.codec.decode(topic, bytes) as CardLike;
+      // A card that has moved stands on both topics, ended on the one that it left.
+      if (!ENDED.has(card.state)) credentials.replace(key, card);
     }
   }
   const mapper = new RowMapper({

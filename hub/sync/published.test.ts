@@ -35,6 +35,7 @@ describe('what a stream has published, read back', () => {
       written,
       () => 'gate:',
       () => () => null,
+      () => 0,
     );
     expect([...published.entries('master.door')].map(([key]) => key)).toEqual(['gate:1', 'gate:2', 'gate:3']);
   });

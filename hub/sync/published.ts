@@ -1,5 +1,8 @@
 import { kindOf } from '../../transforms/kinds.js';
+import { recordHash, type DigestSum } from '../log/digest.js';
 import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../log/log.js';
+import { DigestTable } from '../tables/digest-table.js';
+import { ValueTable } from '../tables/value-table.js';
 
 /**
  * What this stream has published, in memory: the newest value of each key of the state topics that it owns,
@@ -16,6 +19,8 @@ const LOOK_AGAIN_MS = 100;
 
 export interface OwnedTopics {
   readonly state: readonly string[];
+  /** Those of `state` whose values are read again: rows that may end or move, refused rows. Of others digests do. */
+  readonly kept: readonly string[];
   readonly events: readonly string[];
 }
 
@@ -23,36 +28,99 @@ const QUARANTINE = 'hub.quarantine';
 
 /** The topics that a mapping writes; one stream owns a key (rule 5). */
 export function ownedTopics(maps: string): OwnedTopics {
-  const { state, events } = kindOf(maps);
-  return { state: [...Object.keys(state), QUARANTINE], events: Object.keys(events) };
+  const { state, events, rows } = kindOf(maps);
+  return {
+    state: [...Object.keys(state), QUARANTINE],
+    kept: [...rows, QUARANTINE],
+    events: Object.keys(events),
+  };
 }
 
+/** Version of an encoded value; 0 where the topic has none. */
+export type VersionOf = (topic: string, value: Uint8Array) => number;
+
 export class Published {
-  readonly #state = new Map<string, Map<string, Uint8Array>>();
+  readonly #kept = new Map<string, ValueTable>();
+  readonly #digests = new Map<string, DigestTable>();
   readonly #events = new BoundedMap<string>(EVENT_WINDOW);
   readonly #tuples = new BoundedMap<string>(EVENT_WINDOW);
 
-  constructor(topics: OwnedTopics) {
-    for (const topic of topics.state) this.#state.set(topic, new Map());
+  constructor(
+    topics: OwnedTopics,
+    readonly versionOf: VersionOf,
+  ) {
+    for (const topic of topics.state) {
+      if (topics.kept.includes(topic)) this.#kept.set(topic, new ValueTable());
+      else this.#digests.set(topic, new DigestTable());
+    }
   }
 
+  /** The newest value of a topic whose values are kept (`OwnedTopics.kept`); of any other: undefined. */
   value(topic: string, key: string): Uint8Array | undefined {
-    return this.#state.get(topic)?.get(key);
+    return this.#kept.get(topic)?.get(key);
   }
 
-  put(topic: string, key: string, value: Uint8Array | null): void {
-    const keys = this.#state.get(topic);
-    if (keys === undefined) throw new Error(`${topic} is not owned by this stream`);
-    if (value === null) keys.delete(key);
-    else keys.set(key, value);
+  /** How a value compares with the one that stands under its key. */
+  compare(topic: string, key: string, value: Uint8Array): 'absent' | 'same' | 'other' {
+    const kept = this.#kept.get(topic);
+    if (kept !== undefined) {
+      const before = kept.get(key);
+      if (before === undefined) return 'absent';
+      return Buffer.compare(before, value) === 0 ? 'same' : 'other';
+    }
+    const before = this.#digestsOf(topic).digest(key);
+    if (before === undefined) return 'absent';
+    return recordHash(key, value).startsWith(before) ? 'same' : 'other';
+  }
+
+  /** Version of what stands under the key; 0 where nothing does. */
+  version(topic: string, key: string): number {
+    const value = this.value(topic, key);
+    if (value !== undefined) return this.versionOf(topic, value);
+    return this.#digests.get(topic)?.version(key) ?? 0;
+  }
+
+  /**
+   * Puts a value (null: a tombstone) where another may stand, and keeps the topic's digest right.
+   * @returns how many keys the topic has gained: 1, 0 or -1
+   */
+  replace(topic: string, key: string, value: Uint8Array | null, sum: DigestSum): number {
+    const kept = this.#kept.get(topic);
+    const standing = kept?.get(key);
+    const before =
+      kept === undefined
+        ? this.#digestsOf(topic).digest(key)
+        : standing === undefined
+          ? undefined
+          : recordHash(key, standing);
+    const after = value === null ? undefined : recordHash(key, value);
+    if (before !== undefined) sum.subtractHash(before);
+    if (after !== undefined) sum.addHash(after);
+    this.put(topic, key, value, after);
+    return (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+  }
+
+  /** @param hash of the record (`recordHash`), where the caller has it */
+  put(topic: string, key: string, value: Uint8Array | null, hash?: string): void {
+    const kept = this.#kept.get(topic);
+    if (value === null) (kept ?? this.#digestsOf(topic)).delete(key);
+    else if (kept !== undefined) kept.set(key, value);
+    else this.#digestsOf(topic).set(key, hash ?? recordHash(key, value), this.versionOf(topic, value));
+  }
+
+  #digestsOf(topic: string): DigestTable {
+    const digests = this.#digests.get(topic);
+    if (digests === undefined) throw new Error(`${topic} is not owned by this stream`);
+    return digests;
   }
 
   isEmpty(topic: string): boolean {
-    return (this.#state.get(topic)?.size ?? 0) === 0;
+    return ((this.#kept.get(topic) ?? this.#digests.get(topic))?.size ?? 0) === 0;
   }
 
+  /** Keys and newest values of a topic whose values are kept. */
   entries(topic: string): Iterable<[string, Uint8Array]> {
-    return this.#state.get(topic) ?? [];
+    return this.#kept.get(topic)?.entries() ?? [];
   }
 
   /** Content of an event that was published under this id, within the window. */
@@ -109,8 +177,9 @@ export async function rebuildPublished(
   written: Iterable<WrittenOffset>,
   keyPrefix: (topic: string) => string,
   readEvent: (topic: string) => EventReading,
+  versionOf: VersionOf,
 ): Promise<Published> {
-  const published = new Published(topics);
+  const published = new Published(topics, versionOf);
   const all = [...written];
   for (const topic of topics.state) {
     const prefix = keyPrefix(topic);

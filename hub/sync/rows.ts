@@ -16,7 +16,7 @@ import { eventContent } from '../../transforms/kinds.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
-import { ENDED, type CardLike, type CredentialIndex } from './credentials.js';
+import { ENDED, type CredentialIndex } from './credentials.js';
 import { digestOf, type TopicDigest } from './position.js';
 import type { Published } from './published.js';
 
@@ -28,6 +28,8 @@ import type { Published } from './published.js';
 export interface RecordCodec {
   encode(topic: string, value: object): Uint8Array;
   decode(topic: string, bytes: Uint8Array): object;
+  /** The field `version` of an encoded value, without decoding the rest; 0 where the topic has none. */
+  version(topic: string, bytes: Uint8Array): number;
   headers(topic: string, key: string, id: string, timeMs: number): Readonly<Record<string, string>>;
 }
 
@@ -151,22 +153,21 @@ export class RowMapper {
     if (shared) marks.add('AMBIGUOUS_CREDENTIAL');
     const marked = shared ? markOf(withMark, record.topic, record.value as Card, record.time) : null;
     const value = marked ?? record.value;
-    const before = moved ?? this.#cardBefore(record);
     const applied = this.#applyState(record, value, id, batch);
-    if (applied === 'new' || moved !== null) this.#spreadMark(record, before, id, batch);
+    if (applied === 'new' || moved === 'moved') this.#spreadMark(record, id, batch);
     return applied;
   }
 
   /**
    * A card lives on one of two topics. When its type moves it to the other, its record here ends in the same
-   * batch. @returns the card that stood here until now
+   * batch.
    */
   #leaveOtherTopic(
     record: ContractRecord,
     topic: CardTopic,
     id: string,
     batch: RowBatch,
-  ): Card | 'older' | null {
+  ): 'moved' | 'older' | null {
     const bytes = this.deps.published.value(topic, record.key);
     if (bytes === undefined) return null;
     const before = this.deps.codec.decode(topic, bytes) as Card;
@@ -175,7 +176,7 @@ export class RowMapper {
     if (end === null) return null;
     const encoded = this.deps.codec.encode(topic, end.value);
     this.#push(batch, topic, record.key, encoded, `${this.#prefix()}${id}~moved`, record.time);
-    return before;
+    return 'moved';
   }
 
   #applyEvent(record: ContractRecord, eventId: string, batch: RowBatch): 'new' | 'same' {
@@ -187,25 +188,20 @@ export class RowMapper {
   }
 
   #applyState(record: ContractRecord, value: object, id: string, batch: RowBatch): 'new' | 'same' | 'older' {
-    const before = this.deps.published.value(record.topic, record.key);
+    const { published } = this.deps;
     const bytes = this.deps.codec.encode(record.topic, value);
-    if (before !== undefined) {
-      if (sameBytes(before, bytes)) return 'same';
-      const version = (this.deps.codec.decode(record.topic, before) as { version?: number }).version ?? 0;
-      if (record.version > 0 && record.version < version) return 'older';
+    const compared = published.compare(record.topic, record.key, bytes);
+    if (compared === 'same') return 'same';
+    if (compared === 'other' && record.version > 0) {
+      if (record.version < published.version(record.topic, record.key)) return 'older';
     }
     this.#push(batch, record.topic, record.key, bytes, `${this.#prefix()}${id}`, record.time);
     return 'new';
   }
 
-  #cardBefore(record: ContractRecord): CardLike | null {
-    const bytes = this.deps.published.value(record.topic, record.key);
-    return bytes === undefined ? null : (this.deps.codec.decode(record.topic, bytes) as Card);
-  }
-
   /** A card's numbers changed: those who share or shared one are republished with or without the mark. */
-  #spreadMark(record: ContractRecord, before: CardLike | null, id: string, batch: RowBatch): void {
-    const others = this.deps.credentials.replace(record.key, before, record.value as Card);
+  #spreadMark(record: ContractRecord, id: string, batch: RowBatch): void {
+    const others = this.deps.credentials.replace(record.key, record.value as Card);
     let n = 0;
     for (const key of others) {
       const found = this.#holder(key);
@@ -308,15 +304,10 @@ export class RowMapper {
     enterRecord(batch.books, topic);
     const digest = digestOf(this.deps.digests, topic);
     digest.records += 1;
-    if (value !== null) digest.sum.addRecord(key, value);
     if (this.deps.eventTopics.has(topic)) {
+      digest.sum.addRecord(key, value);
       digest.keys += 1;
-      return;
-    }
-    const before = this.deps.published.value(topic, key);
-    if (before !== undefined) digest.sum.subtractRecord(key, before);
-    digest.keys += (value === null ? 0 : 1) - (before === undefined ? 0 : 1);
-    this.deps.published.put(topic, key, value);
+    } else digest.keys += this.deps.published.replace(topic, key, value, digest.sum);
   }
 
   #rowKey(rowId: string): string {
@@ -333,8 +324,4 @@ export class RowMapper {
 /** The card with, or without, the mark of a shared number; null when that is how it stands. */
 function markOf(change: typeof withMark, topic: string, card: Card, asOf: number): object | null {
   return change(topic, card as unknown as StateValue, 'AMBIGUOUS_CREDENTIAL', { asOf })?.value ?? null;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

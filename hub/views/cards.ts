@@ -10,9 +10,9 @@
 import type { Card, OutOfScopeCard } from '../../contracts/types.js';
 import { MOVED } from '../../transforms/absence.js';
 import type { CardFacts, CardState } from '../decide/model.js';
-import { createColumns } from './columns.js';
-import { NameList } from './name-list.js';
-import { TextTable } from './text-table.js';
+import { createColumns, unlink } from '../tables/columns.js';
+import { NameList } from '../tables/name-list.js';
+import { TextTable } from '../tables/text-table.js';
 
 const STATES: readonly CardState[] = [
   'UNKNOWN',
@@ -23,6 +23,8 @@ const STATES: readonly CardState[] = [
   'CLOSED',
   'REMOVED',
 ];
+/** A card in such a state no longer answers to its number when events are read. */
+const ENDED: ReadonlySet<CardState> = new Set<CardState>(['CLOSED', 'REPLACED', 'REMOVED']);
 const SCOPES = ['none', 'master', 'out-of-scope'] as const;
 export type CardScope = Exclude<(typeof SCOPES)[number], 'none'>;
 const LOST = 1;
@@ -140,6 +142,20 @@ export class CardsView {
     return found;
   }
 
+  /** Keys of all cards with this number that are in use, however many. */
+  keysInUse(scheme: string, value: string): readonly string[] {
+    const schemeId = this.schemes.find(scheme);
+    const alias = schemeId < 0 ? -1 : this.aliases.find(aliasText(schemeId, value));
+    const keys: string[] = [];
+    const { card, nextOfAlias } = this.nodes.columns;
+    let node = alias < 0 ? NONE : (this.heads.columns.node[alias] ?? NONE);
+    for (; node !== NONE; node = nextOfAlias[node] ?? NONE) {
+      const row = card[node] ?? 0;
+      if (!ENDED.has(STATES[this.rows.columns.state[row] ?? 0] ?? 'UNKNOWN')) keys.push(this.keys.text(row));
+    }
+    return keys;
+  }
+
   ofPerson(personKey: string): readonly CardFacts[] {
     const found: CardFacts[] = [];
     const person = this.options.personKeys.find(personKey);
@@ -235,21 +251,4 @@ export class CardsView {
 /** One character for the scheme, then the number: short keys, one table. */
 function aliasText(scheme: number, value: string): string {
   return String.fromCharCode(33 + scheme) + value;
-}
-
-/** Takes `item` out of the singly linked list that starts at `heads[list]`. Lists are short. */
-export function unlink(heads: Int32Array, next: Int32Array, list: number, item: number): void {
-  let at = heads[list] ?? NONE;
-  if (at === item) {
-    heads[list] = next[item] ?? NONE;
-    return;
-  }
-  while (at !== NONE) {
-    const after = next[at] ?? NONE;
-    if (after === item) {
-      next[at] = next[item] ?? NONE;
-      return;
-    }
-    at = after;
-  }
 }

@@ -60,6 +60,11 @@ export class Freshness {
     this.adoptAll();
   }
 
+  /** Everything before this offset has been applied. */
+  next(topic: string, partition: number): number {
+    return this.applied.get(topic)?.[partition] ?? 0;
+  }
+
   /** A record of this topic could not be applied: no position that needs the topic is adopted any more. */
   break(topic: string): void {
     this.broken.add(topic);

@@ -10,12 +10,11 @@ import type { AccessGrant } from '../../contracts/types.js';
 import type { CardFacts, DoorFacts, Right } from '../decide/model.js';
 import { compileSchedule, coveredUntil } from '../decide/schedule.js';
 import type { ScheduleSpan } from '../decide/schedule.js';
-import { unlink } from './cards.js';
-import { createColumns } from './columns.js';
-import { createPairIndex } from './pair-index.js';
+import { createColumns, unlink } from '../tables/columns.js';
+import { createPairIndex } from '../tables/pair-index.js';
 import type { PeopleView } from './people.js';
-import { NameList } from './name-list.js';
-import { TextTable } from './text-table.js';
+import { NameList } from '../tables/name-list.js';
+import { TextTable } from '../tables/text-table.js';
 
 const DIRECTIONS = ['UNKNOWN', 'ENTER', 'EXIT', 'BOTH'] as const;
 const NONE = -1;

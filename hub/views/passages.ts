@@ -8,7 +8,7 @@
  */
 import type { DoorEvent } from '../../contracts/types.js';
 import type { DoorFacts, Passage } from '../decide/model.js';
-import { TextTable } from './text-table.js';
+import { TextTable } from '../tables/text-table.js';
 
 const AREAS_MAX = 65_536;
 const ENTRIES_MAX = 500_000;

@@ -4,9 +4,9 @@
  */
 import type { PersonSource } from '../../contracts/types.js';
 import type { PersonFacts } from '../decide/model.js';
-import { createColumns } from './columns.js';
-import { NameList } from './name-list.js';
-import { TextTable } from './text-table.js';
+import { createColumns } from '../tables/columns.js';
+import { NameList } from '../tables/name-list.js';
+import { TextTable } from '../tables/text-table.js';
 
 const STATES: readonly PersonFacts['state'][] = ['UNKNOWN', 'ACTIVE', 'LEFT', 'REMOVED'];
 const NONE = -1;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../decide/decide.js';
 import type { DecisionRequest } from '../decide/model.js';
-import { TextTable } from './text-table.js';
+import { TextTable } from '../tables/text-table.js';
 import { card, door, doorEvent, fixtureView, grant, NOW, outOfScopeCard, person } from './view.fixture.js';
 import type { HubView } from './view.js';
 

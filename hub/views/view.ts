@@ -15,7 +15,7 @@ import { Freshness } from './freshness.js';
 import { GrantsView } from './grants.js';
 import { PassagesView } from './passages.js';
 import { PeopleView } from './people.js';
-import { TextTable } from './text-table.js';
+import { TextTable } from '../tables/text-table.js';
 
 /** The topics that the view follows; positions last, since they prove the others. */
 export const VIEW_TOPICS = [

@@ -44,3 +44,23 @@ export function createColumns<S extends Record<string, ColumnKind>>(
     },
   };
 }
+
+/** Ends a list. */
+const NONE = -1;
+
+/** Takes `item` out of the singly linked list that starts at `heads[list]`. Lists are short. */
+export function unlink(heads: Int32Array, next: Int32Array, list: number, item: number): void {
+  let at = heads[list] ?? NONE;
+  if (at === item) {
+    heads[list] = next[item] ?? NONE;
+    return;
+  }
+  while (at !== NONE) {
+    const after = next[at] ?? NONE;
+    if (after === item) {
+      next[at] = next[item] ?? NONE;
+      return;
+    }
+    at = after;
+  }
+}

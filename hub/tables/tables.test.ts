@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DigestTable } from './digest-table.js';
+import { ValueTable } from './value-table.js';
+
+const key = fc.constantFrom('core:1', 'core:2', 'core:3', '源:1');
+const change = fc.record({ key, value: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: null }) });
+
+describe('a table of values', () => {
+  it('holds after any changes exactly what a Map would', () => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+        const table = new ValueTable();
+        const model = new Map<string, Uint8Array>();
+        for (const { key, value } of changes) {
+          if (value === null) {
+            table.delete(key);
+            model.delete(key);
+          } else {
+            table.set(key, value);
+            model.set(key, value);
+          }
+          expect(table.size).toBe(model.size);
+        }
+        const held = [...table.entries()].map(([k, v]): [string, number[]] => [k, [...v]]);
+        expect(new Map(held)).toEqual(new Map([...model].map(([k, v]) => [k, [...v]])));
+        for (const k of ['core:1', 'core:2', 'core:3', '源:1', 'none']) {
+          expect(table.get(k) === undefined).toBe(!model.has(k));
+        }
+      }),
+    );
+  });
+
+  it('gives dead bytes back, and what was read before stays what it was', () => {
+    const table = new ValueTable();
+    const value = (n: number): Uint8Array => Buffer.alloc(10_000, n);
+    for (let i = 0; i < 100; i++) table.set(`k${i}`, value(1));
+    const read = table.get('k7');
+    for (let round = 2; round < 60; round++) for (let i = 0; i < 100; i++) table.set(`k${i}`, value(round));
+    // 59 MB were written: 1 MB lives, and what is dead stays below the limit from which it is copied away.
+    expect(table.bytes).toBeLessThan(16 * 1024 * 1024);
+    expect([read?.[0], table.get('k7')?.[0], table.size]).toEqual([1, 59, 100]);
+  });
+});
+
+describe('a table of digests', () => {
+  it('knows after any changes the newest digest and version of each key', () => {
+    const digestOf = (value: Uint8Array): string => createHash('sha256').update(value).digest('binary');
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
+        const table = new DigestTable();
+        const model = new Map<string, { digest: string; version: number }>();
+        changes.forEach(({ key, value }, version) => {
+          if (value === null) {
+            table.delete(key);
+            model.delete(key);
+          } else {
+            table.set(key, digestOf(value), version);
+            model.set(key, { digest: digestOf(value).slice(0, 16), version });
+          }
+        });
+        expect(table.size).toBe(model.size);
+        for (const k of ['core:1', 'core:2', 'core:3', '源:1']) {
+          expect(table.digest(k)).toBe(model.get(k)?.digest);
+          expect(table.version(k)).toBe(model.get(k)?.version ?? 0);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+/**
+ * Bytes by key, outside of the heap: a million values as objects in a Map cost three times their bytes and are
+ * walked by every full collection.
+ *
+ *   key ─TextTable─▶ row ─▶ (slab, from, length)        slabs: 4 MB each, filled one after the other
+ *
+ * A value that is replaced leaves its bytes behind; when more than half of all bytes are dead, the live ones are
+ * copied into new slabs. What `get` gave stays valid all the same, since slabs are never written twice.
+ */
+import { Buffer } from 'node:buffer';
+import { createColumns } from './columns.js';
+import { TextTable } from './text-table.js';
+
+const SLAB_BYTES = 4 * 1024 * 1024;
+/** Below this nothing is gained by copying. */
+const COPY_FROM_BYTES = 2 * SLAB_BYTES;
+const ABSENT = -1;
+
+export class ValueTable {
+  private readonly keys = new TextTable();
+  private readonly rows = createColumns({ slab: 'i32', from: 'i32', length: 'i32' }, { slab: ABSENT });
+  private slabs: Buffer[] = [];
+  /** Bytes used of the last slab. */
+  private used = 0;
+  private count = 0;
+  private live = 0;
+  private dead = 0;
+
+  /** Keys that have a value. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** Bytes of all slabs, dead ones included. */
+  get bytes(): number {
+    return this.slabs.reduce((sum, slab) => sum + slab.length, 0);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const row = this.keys.find(key);
+    return row < 0 ? undefined : this.at(row);
+  }
+
+  set(key: string, value: Uint8Array): void {
+    const row = this.keys.intern(key);
+    this.rows.ensure(row);
+    this.forget(row);
+    this.put(row, value);
+    this.count++;
+    this.live += value.byteLength;
+    if (this.dead > this.live && this.dead > COPY_FROM_BYTES) this.copyLive();
+  }
+
+  delete(key: string): void {
+    const row = this.keys.find(key);
+    if (row >= 0) this.forget(row);
+  }
+
+  *entries(): IterableIterator<[string, Uint8Array]> {
+    for (let row = 0; row < this.keys.size; row++) {
+      const value = this.at(row);
+      if (value !== undefined) yield [this.keys.text(row), value];
+    }
+  }
+
+  private at(row: number): Uint8Array | undefined {
+    const { slab, from, length } = this.rows.columns;
+    const bytes = this.slabs[slab[row] ?? ABSENT];
+    const start = from[row] ?? 0;
+    return bytes?.subarray(start, start + (length[row] ?? 0));
+  }
+
+  private forget(row: number): void {
+    const { slab, length } = this.rows.columns;
+    if ((slab[row] ?? ABSENT) === ABSENT) return;
+    slab[row] = ABSENT;
+    this.count--;
+    this.live -= length[row] ?? 0;
+    this.dead += length[row] ?? 0;
+  }
+
+  private put(row: number, value: Uint8Array): void {
+    const bytes = value.byteLength;
+    let slab = this.slabs.at(-1);
+    if (slab === undefined || this.used + bytes > slab.length) {
+      // A table of a few rows begins small.
+      const size = this.slabs.length === 0 ? SLAB_BYTES / 64 : SLAB_BYTES;
+      this.slabs.push((slab = Buffer.allocUnsafeSlow(Math.max(size, bytes))));
+      this.used = 0;
+    }
+    slab.set(value, this.used);
+    const { columns } = this.rows;
+    columns.slab[row] = this.slabs.length - 1;
+    columns.from[row] = this.used;
+    columns.length[row] = bytes;
+    this.used += bytes;
+  }
+
+  private copyLive(): void {
+    const before = this.slabs;
+    const { slab, from, length } = this.rows.columns;
+    this.slabs = [];
+    this.used = 0;
+    this.dead = 0;
+    for (let row = 0; row < this.keys.size; row++) {
+      const bytes = before[slab[row] ?? ABSENT];
+      const start = from[row] ?? 0;
+      if (bytes !== undefined) this.put(row, bytes.subarray(start, start + (length[row] ?? 0)));
+    }
+  }
+}
