@@ -9,8 +9,8 @@
  * order in which this process saw them, so a page token is good for this process only (`order`).
  */
 import type { AccessGrant, Door, PersonSource } from '../../contracts/types.js';
-import { createColumns } from '../views/columns.js';
-import { TextTable } from '../views/text-table.js';
+import { createColumns } from '../tables/columns.js';
+import { TextTable } from '../tables/text-table.js';
 import { SortedInts } from './sorted-ints.js';
 
 const NONE = -1;
