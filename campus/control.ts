@@ -6,6 +6,7 @@ import { writeDeskExport } from './library/export.js';
 import { advance, applyLife, LIFE_EVENTS } from './world/life.js';
 import type { LifeRequest } from './world/life.js';
 import { powerSummary } from './world/power.js';
+import { moneySummary } from './world/money-life.js';
 import { isoShanghai } from './world/time.js';
 import { cardTotal, doorTotal, grantTotal } from './world/world.js';
 import type { World } from './world/world.js';
@@ -38,6 +39,7 @@ export function worldSummary(world: World) {
     ...{ eventSeq: meta.eventSeq, eventFloor: meta.eventFloor },
     waiting: world.store.waiting.getCount(),
     power: powerSummary(world),
+    money: moneySummary(world),
     clock: world.clock.state(),
     now: isoShanghai(world.clock.now()),
   };

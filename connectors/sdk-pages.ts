@@ -25,10 +25,12 @@ export async function reparseJson(raw: Uint8Array): Promise<unknown> {
  * A keyset page must follow its cursor, in order: this is what makes absence provable, and how a repeated page
  * is told from a new one. @throws ConnectorError PROTOCOL
  */
-export function assertAscending(ids: readonly string[], after: string, what: string): void {
+export function assertAscending(ids: readonly string[], after: string, what: string, numeric = false): void {
   let last = after;
   for (const id of ids) {
-    if (!(id > last)) {
+    // Decimal numbers without leading zeros: the longer one is the greater.
+    const follows = numeric && id.length !== last.length ? id.length > last.length : id > last;
+    if (!follows) {
       const message = `${what}: ids must ascend after the cursor; the page is repeated or not ordered by id`;
       throw new ConnectorError('PROTOCOL', message, 'now');
     }

@@ -101,17 +101,22 @@ describe('contract', () => {
     access['doors'] = await total(rest().stream('doors'));
     access['grants'] = await total(rest().stream('grants'));
     access['swipes'] = 30;
+    campus.life({ event: 'spend', count: 60 });
+    rows['accounts'] = await total(gateway().stream('accounts'));
+    rows['devices'] = await total(gateway().stream('devices'));
+    const { tradeSeq, tradeFloor } = campus.world.store.meta.money;
+    rows['transactions'] = tradeSeq - tradeFloor;
   });
   const dispose = () => Promise.resolve();
   connectorContract('card-core/gateway', {
     rows,
-    pageRowsMax: 40,
-    open: async () => ({ connector: gateway(), dispose }),
+    pageRowsMax: 12,
+    open: async () => ({ connector: gateway({ pageRows: 12 }), dispose }),
   });
   connectorContract('card-core/gateway by page', {
     rows,
-    pageRowsMax: 40,
-    open: async () => ({ connector: gateway({ order: 'page' }), dispose }),
+    pageRowsMax: 12,
+    open: async () => ({ connector: gateway({ order: 'page', pageRows: 12 }), dispose }),
   });
   connectorContract('access-control/rest', {
     rows: access,

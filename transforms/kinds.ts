@@ -4,6 +4,7 @@ import { cardAloneKind, cardKind } from './card.js';
 import { agreementKind, reconKind } from './bank.js';
 
 import { classroomSwipeKind } from './classroom-use.js';
+import { deviceKind } from './device.js';
 import { swipeKind } from './door-event.js';
 import { doorKind } from './door.js';
 import { grantKind } from './grant.js';
@@ -22,6 +23,7 @@ export const kinds = {
   account: accountKind,
   transaction: transactionKind,
   'top-up': topUpKind,
+  device: deviceKind,
   door: doorKind,
   grant: grantKind,
   swipe: swipeKind,

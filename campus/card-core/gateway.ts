@@ -7,7 +7,7 @@ import type { Answer, Asked, Upstream } from '../serve.js';
 import { parseStamp } from '../world/time.js';
 import type { World } from '../world/world.js';
 import { decryptText, encryptText, signFields, verifyFields } from './crypto.js';
-import type { Method, Payload, Request } from './methods.js';
+import type { Method, Payload, Request } from './method.js';
 import { envelopeKey, METHODS } from './methods.js';
 
 /**
@@ -64,7 +64,7 @@ function signed(session: Session, method: string, payload: Payload, struck: Stru
     struck.has('wrong-signature') ? { ...fields, errcode: '1' } : fields,
   );
   const body = `errcode=0&request=${encodeURIComponent(request)}&sign=${encodeURIComponent(sign)}`;
-  const page = method === 'cardhub.card.list' || method === 'cardhub.card.changes';
+  const page = /\.(list|changes)$/.test(method);
   return { status: 200, headers: TEXT, body, page };
 }
 

@@ -4,32 +4,9 @@ import { hash32 } from '../world/prng.js';
 import { stampMs } from '../world/time.js';
 import * as world from '../world/world.js';
 import type { World } from '../world/world.js';
-
-/**
- * What the gateway's methods answer, before encryption. Every value is a string; `retcode` is the business
- * layer's own error. `synjones.*` is the vendor's, `cardhub.*` is ours: no public document has a listing or
- * a change feed.
- */
-export type Payload = Readonly<Record<string, unknown>> & {
-  readonly retcode: string;
-  readonly errmsg: string;
-};
-export type Request = Readonly<Record<string, string>>;
-
-export interface MethodContext {
-  readonly world: World;
-  readonly struck: Struck;
-  /** The core's clock, skewed by its fault. */
-  readonly now: number;
-  /** Per method, the request before this one (for `duplicate-page`); changed by the gateway. */
-  readonly asked: Map<string, Request>;
-}
-export type Method = (context: MethodContext, request: Request) => Payload;
-
-const LIMIT_MAX = 5000;
-const LOOKUP_MAX = 200;
-const ok = { retcode: '0', errmsg: '' } as const;
-const failed = (retcode: string, errmsg: string): Payload => ({ retcode, errmsg });
+import { failed, LIMIT_MAX, limitOf, LOOKUP_MAX, ok, orEarlier } from './method.js';
+import type { Method, MethodContext } from './method.js';
+import { MONEY_METHODS } from './money-methods.js';
 
 /** `rows-gone-40`: two cards of five are not there, always the same ones. */
 const isGone = (id: string): boolean => hash32(40, 40, Number(id.replace(/\D/g, '')) >>> 0) % 5 < 2;
@@ -62,20 +39,6 @@ const visible = (struck: Struck, cards: readonly Card[]): Card[] =>
 
 const rows = (context: MethodContext, cards: readonly Card[]): CardRow[] =>
   visible(context.struck, cards).map((card) => world.rowOf(context.world, card));
-
-function limitOf(request: Request): number | null {
-  const limit = Number(request.limit ?? '500');
-  return Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX ? limit : null;
-}
-
-/** `duplicate-page` answers the request before this one again; a first page is never a repetition. */
-function orEarlier(context: MethodContext, method: string, request: Request): Request {
-  const before = context.asked.get(method);
-  const first = method === 'list' && (request.after ?? '') === '' && (request.page ?? '1') === '1';
-  const answered = !first && before !== undefined && context.struck.has('duplicate-page') ? before : request;
-  context.asked.set(method, request);
-  return answered;
-}
 
 const list: Method = (context, asked) => {
   const request = orEarlier(context, 'list', asked);
@@ -156,7 +119,8 @@ const queryCard: Method = (context, request) => {
 };
 
 /** Method name → what answers it; `synjones.authorize.access_token` belongs to the gateway. */
-export const METHODS: ReadonlyMap<string, Method> = new Map([
+export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
+  ...MONEY_METHODS,
   ['synjones.onecard.query.card', queryCard],
   ['cardhub.card.list', list],
   ['cardhub.card.head', headOf],

@@ -1,5 +1,5 @@
 import { cardCore } from '../card-core/gateway.js';
-import type { Method, MethodContext, Payload, Request } from '../card-core/methods.js';
+import type { Method, MethodContext, Payload, Request } from '../card-core/method.js';
 import type { CampusKeys } from '../credentials.js';
 import type { Upstream } from '../serve.js';
 import * as dorms from '../world/dorms.js';

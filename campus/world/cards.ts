@@ -1,7 +1,8 @@
+import type { AccountState } from './accounts.js';
 import { baseCardNumber, temporaryCardNumber } from './doors.js';
 import type { Base, Cohort, Holder } from './people.js';
 import { classCode, entryYear, merchantHolder, person, temporaryHolder } from './people.js';
-import { hash32, oneIn } from './prng.js';
+import { hash32 } from './prng.js';
 import { compact } from './time.js';
 import { uidOf } from './uid.js';
 
@@ -28,6 +29,14 @@ export interface Card {
   readonly replacedBy: string;
   readonly replaces: string;
   readonly frozenCause: '' | '1' | '2' | '3';
+  /** The transaction that a freeze refers to, where no cause is given. */
+  readonly frozenTrade?: FrozenTrade;
+}
+
+export interface FrozenTrade {
+  readonly status: string;
+  readonly transcode: string;
+  readonly offlineflag: string;
 }
 
 /** A card as the gateway lists it: every value a string (domain.md 1.3a). */
@@ -62,11 +71,13 @@ export interface CardRow {
   readonly replaced_by: string;
   readonly replaces: string;
   readonly frozen_cause: string;
+  readonly frozen_trade?: FrozenTrade;
   readonly accinfo: readonly {
     readonly name: string;
     readonly type: string;
     readonly balance: string;
     readonly daycostamt: string;
+    readonly daycostdate?: string;
     readonly nonpwdlimit: string;
   }[];
 }
@@ -179,12 +190,9 @@ const TYPE_NAMES = { '800': '正式卡', '801': '临时卡', '802': '商户卡' 
 const CARD_NAMES = { '01': '学生卡', '02': '教工卡', '03': '离退休卡', '09': '临时卡' } as const;
 const flag = (value: boolean): string => (value ? '1' : '0');
 
-export function cardRow(base: Base, cohorts: readonly Cohort[], card: Card): CardRow {
+export function cardRow(base: Base, cohorts: readonly Cohort[], card: Card, money: AccountState): CardRow {
   const holder = holderOf(base, cohorts, card);
-  const account = Number(holder.account);
-  const balance = String(hash32(base.seed, 73, account) % 30_000);
-  const pending = oneIn(9, base.seed, 74, account) ? String(1000 * (1 + (account % 10))) : '0';
-  const spent = String((hash32(base.seed, 75, account) % 60) * 100);
+  const balance = String(money.ledger);
   return {
     cardno: card.no,
     account: holder.account,
@@ -211,11 +219,18 @@ export function cardRow(base: Base, cohorts: readonly Cohort[], card: Card): Car
     deptcode: holder.deptcode,
     deptname: holder.deptname,
     db_balance: balance,
-    unsettle_amount: pending,
-    card_balance: oneIn(200, base.seed, 76, account) ? String(Math.max(0, Number(balance) - 350)) : balance,
+    unsettle_amount: String(money.pending),
+    card_balance: String(money.seen),
     replaced_by: card.replacedBy,
     replaces: card.replaces,
     frozen_cause: card.frozenCause,
-    accinfo: [{ name: '卡账户', type: '###', balance, daycostamt: spent, nonpwdlimit: '5000' }],
+    ...(card.frozenTrade !== undefined && { frozen_trade: card.frozenTrade }),
+    accinfo: [
+      {
+        ...{ name: '卡账户', type: '###', balance, daycostamt: String(money.spent) },
+        ...(money.spentOn !== '' && { daycostdate: money.spentOn }),
+        nonpwdlimit: '5000',
+      },
+    ],
   };
 }

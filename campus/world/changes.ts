@@ -1,6 +1,7 @@
 import type { Grant } from '../access-control/types.js';
+import { accountNumber, touchAccount } from './accounts.js';
 import * as cards from './cards.js';
-import type { Card } from './cards.js';
+import type { Card, FrozenTrade } from './cards.js';
 import { grantId } from './doors.js';
 import { entryYear } from './people.js';
 import type { Change } from './store.js';
@@ -26,6 +27,8 @@ export interface Circumstances {
   readonly time: number;
   readonly channel?: string;
   readonly cause?: string;
+  /** freeze: the transaction that it refers to, where no cause is given. */
+  readonly trade?: FrozenTrade;
 }
 
 const no = (reason: Refusal): Outcome => ({ ok: false, reason });
@@ -40,6 +43,7 @@ function record(world: World, type: Change['type'], card: Card, how: Circumstanc
   const change: Change = { seq: meta.seq, type, time, channel, cause, related, card };
   overlay.putSync(card.no, card);
   changes.putSync(meta.seq, change);
+  touchAccount(world.store, accountNumber(card), world.feedRetention);
   if (before === undefined && card.no >= cards.EXTRA_FIRST && card.kind === '800')
     byPerson.putSync([card.holder, card.no], 1);
   for (const [name, on] of [
@@ -61,7 +65,7 @@ const grown = (card: Card, change: Partial<Card>): Card => ({ ...card, ...change
 function change(
   world: World,
   number: string,
-  step: (card: Card) => Outcome | { type: Change['type']; change: Partial<Card> },
+  step: (card: Card) => Outcome | { type: Change['type']; change: Partial<Card>; card?: Card },
   how: Circumstances,
 ): Outcome {
   return world.store.tx(() => {
@@ -69,7 +73,7 @@ function change(
     if (card === null) return no('NO_SUCH_CARD');
     const next = step(card);
     if ('ok' in next) return next;
-    return { ok: true, changes: [record(world, next.type, grown(card, next.change), how)] };
+    return { ok: true, changes: [record(world, next.type, grown(next.card ?? card, next.change), how)] };
   });
 }
 
@@ -102,7 +106,10 @@ export const freeze = (world: World, number: string, how: Circumstances): Outcom
     (card) => {
       if (ended(card)) return no('ENDED');
       const cause = how.cause === '1' || how.cause === '2' || how.cause === '3' ? how.cause : '';
-      return card.frozen ? no('NOTHING_CHANGES') : { type: 4, change: { frozen: true, frozenCause: cause } };
+      const refers = how.trade === undefined ? {} : { frozenTrade: how.trade };
+      return card.frozen
+        ? no('NOTHING_CHANGES')
+        : { type: 4, change: { frozen: true, frozenCause: cause, ...refers } };
     },
     how,
   );
@@ -113,7 +120,9 @@ export const unfreeze = (world: World, number: string, how: Circumstances): Outc
     number,
     (card) => {
       if (ended(card)) return no('ENDED');
-      return card.frozen ? { type: 7, change: { frozen: false, frozenCause: '' } } : no('NOTHING_CHANGES');
+      if (!card.frozen) return no('NOTHING_CHANGES');
+      const { frozenTrade: _, ...rest } = card;
+      return { type: 7, card: rest, change: { frozen: false, frozenCause: '' } };
     },
     how,
   );

@@ -8,6 +8,10 @@ import { doorIndexOf, doorProfile } from './doors.js';
 import type { DormGroup } from './dorms.js';
 import { buyPower, settlePower } from './power.js';
 import type { PowerOrder, Purchase } from './power.js';
+import { applyMoney, isMoneyEvent, liveMoney, MONEY_EVENTS } from './money-life.js';
+import type { MoneyEvent } from './money-life.js';
+import { deliverTrades, payingCard } from './money.js';
+import type { DeviceStepName } from './device-life.js';
 import { createRng, poisson } from './prng.js';
 import type { Rng } from './prng.js';
 import type { Change } from './store.js';
@@ -26,6 +30,7 @@ export const LIFE_EVENTS = [
   ...(['temporary', 'arrive', 'leave', 'purge', 'grant', 'revoke', 'suspend', 'resume'] as const),
   'buy-power',
   ...DESK_EVENTS,
+  ...MONEY_EVENTS,
 ] as const;
 export type LifeEvent = (typeof LIFE_EVENTS)[number];
 
@@ -53,6 +58,19 @@ export interface LifeRequest extends DeskRequest {
   readonly group?: DormGroup;
   readonly fen?: number;
   readonly wallet?: boolean;
+  /** spend: transaction code, 11 to 16 (16: power, from the bank card); by default a meal. */
+  readonly usage?: string;
+  readonly amountFen?: number;
+  /** spend, pos-offline, device: the device's id. pos-offline lasts `lateMs`, a day by default. */
+  readonly device?: string;
+  /** spend: the card leaves the reader too early, and is frozen for it. */
+  readonly pulled?: boolean;
+  /** upload-again: the first row comes with another amount. */
+  readonly changed?: boolean;
+  /** device: the next step of its life. */
+  readonly step?: DeviceStepName;
+  readonly place?: string;
+  readonly name?: string;
 }
 
 export interface ToldChange {
@@ -82,6 +100,18 @@ export interface LifeResult {
   readonly orders?: readonly PowerOrder[];
   /** What happened at library, bag lockers and classrooms. */
   readonly desk?: readonly DeskTold[];
+  readonly trades?: readonly {
+    /** Date, device and its running number: what names the trade however often it is uploaded. */
+    readonly id: string;
+    /** Null: its POS has no network, and it waits there. */
+    readonly seq: number | null;
+    readonly code: string;
+    readonly amountFen: number;
+    readonly device: string;
+    readonly offline: boolean;
+  }[];
+  /** device: the id. */
+  readonly device?: string;
 }
 
 const TOLD_MAX = 100;
@@ -143,7 +173,13 @@ interface Tally {
   grants: Grant[];
   orders?: PowerOrder[];
   desk: DeskTold[];
+  trades: NonNullable<LifeResult['trades']>[number][];
+  device?: string;
 }
+
+const emptyTally = (): Tally => ({
+  ...{ done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [], trades: [] },
+});
 
 function note(tally: Tally, card: string, outcome: Outcome): void {
   if (outcome.ok) {
@@ -199,8 +235,31 @@ function changeGrant(world: World, request: LifeRequest, tally: Tally): void {
   tally.done += grant === null ? 0 : 1;
 }
 
+/** A working card of somebody, the one that he pays with. */
+function anybody(world: World, rng: Rng): Card | null {
+  const number = candidate(world, 'swipe', rng);
+  const card = number === null ? null : cardOf(world, number);
+  return card?.kind === '800' ? payingCard(world, card.holder) : card;
+}
+
+function moneyOnce(
+  world: World,
+  request: LifeRequest & { readonly event: MoneyEvent },
+  how: Circumstances,
+  rng: Rng,
+  tally: Tally,
+): void {
+  const find = (): string | null => named(world, request) ?? anybody(world, rng)?.no ?? null;
+  const told = applyMoney(world, request, find, how.time, rng);
+  tally.done += told.done;
+  tally.refused.push(...told.refused.slice(0, TOLD_MAX - tally.refused.length));
+  tally.trades.push(...(told.trades ?? []).slice(0, TOLD_MAX - tally.trades.length));
+  if (told.device !== undefined) tally.device = told.device;
+}
+
 function once(world: World, request: LifeRequest, how: Circumstances, rng: Rng, tally: Tally): void {
   const { event } = request;
+  if (isMoneyEvent(event)) return moneyOnce(world, { ...request, event }, how, rng, tally);
   if (isCardEvent(event)) {
     const number = named(world, request) ?? candidate(world, event, rng);
     if (number === null) tally.refused.push({ card: '', reason: 'NO_CANDIDATE' });
@@ -236,12 +295,11 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
   }
   const { meta, tx } = world.store;
   const time = world.clock.now();
-  const rng = createRng(
-    world.base.seed,
-    2000,
-    meta.seq * 31 + meta.eventSeq + 7 * deskSequence(world) + 11 * (meta.powerOrders ?? 0),
-  );
-  const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [] };
+  const { tradeSeq, topUpSeq } = meta.money;
+  const lived = meta.seq * 31 + meta.eventSeq + 17 * tradeSeq + 13 * topUpSeq;
+  const beside = 7 * deskSequence(world) + 11 * (meta.powerOrders ?? 0);
+  const rng = createRng(world.base.seed, 2000, lived + beside);
+  const tally = emptyTally();
   const how = { time, channel: request.channel ?? 'counter', cause: request.cause ?? '' };
   tx(() => {
     if (big) note(tally, '', (event === 'arrive' ? happen.arrive : happen.leave)(world, count, how));
@@ -263,6 +321,8 @@ export function applyLife(world: World, request: LifeRequest): LifeResult {
     ...(tally.grants.length > 0 && { grants: tally.grants.slice(0, TOLD_MAX) }),
     ...(tally.orders !== undefined && { orders: tally.orders.slice(0, TOLD_MAX) }),
     ...(tally.desk.length > 0 && { desk: tally.desk }),
+    ...(tally.trades.length > 0 && { trades: tally.trades }),
+    ...(tally.device !== undefined && { device: tally.device }),
   };
 }
 
@@ -286,7 +346,7 @@ export function ratesPerHour(people: number): Readonly<Record<LivedEvent, number
 }
 type LivedEvent = Exclude<
   LifeEvent,
-  'arrive' | 'leave' | 'purge' | 'grant' | 'revoke' | 'suspend' | 'resume'
+  MoneyEvent | 'arrive' | 'leave' | 'purge' | 'grant' | 'revoke' | 'suspend' | 'resume'
 >;
 
 /** Night is quiet at the doors. */
@@ -322,7 +382,7 @@ function liveSecond(world: World, second: number, rates: readonly (readonly [Liv
       else {
         const cause = event === 'freeze' ? String(1 + rng.below(3)) : '';
         const channel = CHANNELS[rng.below(CHANNELS.length)] ?? 'hall';
-        const tally: Tally = { done: 0, refused: [], changes: [], swipes: [], grants: [], desk: [] };
+        const tally = emptyTally();
         once(world, { event }, { time, channel, cause }, rng, tally);
       }
     }
@@ -330,6 +390,10 @@ function liveSecond(world: World, second: number, rates: readonly (readonly [Liv
   }
   return total;
 }
+
+/** Late uploads and what else was due by now. */
+const arrived = (world: World, now: number): number =>
+  deliver(world, now) + deskDue(world, now) + settlePower(world, now) + deliverTrades(world, now);
 
 /** Seconds lived in one transaction, seconds and events at most in one call. */
 const CHUNK_SECONDS = 120;
@@ -353,11 +417,7 @@ export function advance(world: World, factor: number): { events: number; skipped
   let events = 0;
   if (factor === 0) {
     tx(() => (meta.lifeTick = Math.max(until, meta.lifeTick)));
-    for (let some = 1; some > 0; events += some)
-      some =
-        deliver(world, until * 1000 + 999) +
-        deskDue(world, until * 1000 + 999) +
-        settlePower(world, until * 1000 + 999);
+    for (let some = 1; some > 0; events += some) some = arrived(world, until * 1000 + 999);
   }
   while (meta.lifeTick < until && events < CATCH_UP_EVENTS_MAX) {
     events += tx(() => {
@@ -365,8 +425,9 @@ export function advance(world: World, factor: number): { events: number; skipped
       const end = Math.min(until, meta.lifeTick + CHUNK_SECONDS);
       for (; meta.lifeTick < end; meta.lifeTick += 1) {
         lived += liveSecond(world, meta.lifeTick, rates);
-        const now = meta.lifeTick * 1000 + 999;
-        lived += deliver(world, now) + deskDue(world, now) + settlePower(world, now);
+        const rng = createRng(world.base.seed, 1100, meta.lifeTick);
+        lived += liveMoney(world, meta.lifeTick, factor, rng, () => anybody(world, rng));
+        lived += arrived(world, meta.lifeTick * 1000 + 999);
       }
       return lived;
     });

@@ -4,11 +4,15 @@ import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import type { DoorEvent, Grant } from '../access-control/types.js';
 import type { ClockState } from '../clock.js';
+import type { AccountState, MoneyMeta } from './accounts.js';
+import { NO_MONEY } from './accounts.js';
 import type { Card } from './cards.js';
 import { openDeskTables } from './desk-store.js';
 import type { DeskTables } from './desk-store.js';
 import type { DormGroup } from './dorms.js';
 import type { MeterMark } from './meters.js';
+import type { DeviceLife } from './device-life.js';
+import type { DeviceState, TopUpStep, Trade } from './money.js';
 import type { Base, Cohort } from './people.js';
 import type { PowerOrder, PowerStep } from './power.js';
 
@@ -57,6 +61,7 @@ export interface Meta {
   powerPlans?: number;
   /** Newest step of each group's log. */
   powerSeq?: Readonly<Partial<Record<DormGroup, number>>>;
+  money: MoneyMeta;
 }
 
 export interface Store {
@@ -80,6 +85,17 @@ export interface Store {
   readonly powerLog: Database<PowerStep, [DormGroup, number]>;
   /** Orders under way, by when they go on. */
   readonly powerDue: Database<PowerOrder, [number, number]>;
+  /** Accounts that life has changed, by number. */
+  readonly accounts: Database<AccountState, number>;
+  /** The account feed: which account changed. */
+  readonly accountChanges: Database<number, number>;
+  readonly trades: Database<Trade, number>;
+  /** Trades of POS without a network, by the time of their upload. */
+  readonly waitingTrades: Database<Omit<Trade, 'seq'>, [number, number]>;
+  readonly topUps: Database<TopUpStep, number>;
+  readonly devices: Database<DeviceState, number>;
+  /** Devices applied for later, moved or retired, by id. */
+  readonly deviceLife: Database<DeviceLife, string>;
   readonly clockState: () => ClockState | null;
   readonly saveClock: (state: ClockState) => void;
   /** Runs `action` in one transaction; `meta` is written with it, or put back when it throws. */
@@ -113,11 +129,12 @@ export function openStore(dir: string, fresh: () => Meta): Store {
   mkdirSync(dir, { recursive: true });
   const root = open({ path: join(dir, 'world'), maxDbs: 64, compression: false });
   const settings = root.openDB<unknown, string>({ name: 'settings' });
-  const stored = settings.get('meta') as Meta | undefined;
+  const stored = settings.get('meta') as (Omit<Meta, 'money'> & Partial<Pick<Meta, 'money'>>) | undefined;
   if (stored !== undefined && stored.format !== 1) {
     throw new Error(`campus folder ${dir}: format ${String(stored.format)} is not known; expected 1`);
   }
-  const meta = { ...(stored ?? fresh()) };
+  // A world that was made before there was money begins without any.
+  const meta = { ...(stored === undefined ? fresh() : { ...stored, money: stored.money ?? NO_MONEY }) };
   const tx = transactions(root, settings, meta);
   if (stored === undefined) tx(() => undefined);
   return {
@@ -135,6 +152,13 @@ export function openStore(dir: string, fresh: () => Meta): Store {
     powerLog: root.openDB<PowerStep, [DormGroup, number]>({ name: 'power-log' }),
     powerDue: root.openDB<PowerOrder, [number, number]>({ name: 'power-due' }),
     desk: openDeskTables(root),
+    accounts: root.openDB<AccountState, number>({ name: 'accounts' }),
+    accountChanges: root.openDB<number, number>({ name: 'account-changes' }),
+    trades: root.openDB<Trade, number>({ name: 'trades' }),
+    waitingTrades: root.openDB<Omit<Trade, 'seq'>, [number, number]>({ name: 'waiting-trades' }),
+    topUps: root.openDB<TopUpStep, number>({ name: 'top-ups' }),
+    devices: root.openDB<DeviceState, number>({ name: 'devices' }),
+    deviceLife: root.openDB<DeviceLife, string>({ name: 'device-life' }),
     clockState: () => (settings.get('clock') as ClockState | undefined) ?? null,
     saveClock: (state) => {
       settings.putSync('clock', state);

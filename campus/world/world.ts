@@ -1,6 +1,7 @@
 import type { Door, DoorEvent, Grant } from '../access-control/types.js';
 import { createClock } from '../clock.js';
 import type { CampusClock } from '../clock.js';
+import { accountNumber, accountState, NO_MONEY } from './accounts.js';
 import * as cards from './cards.js';
 import type { Card, CardRow } from './cards.js';
 import * as doors from './doors.js';
@@ -67,6 +68,7 @@ export function openWorld(options: WorldOptions): World {
       lifeTick: 0,
       leaveCursor: 0,
       cohorts: [],
+      money: NO_MONEY,
     };
   });
   const clock = createClock(wall, store.clockState(), store.saveClock);
@@ -104,8 +106,8 @@ export function cardOf(world: World, no: string): Card | null {
   return world.store.cards.get(no) ?? baseCard(world, no);
 }
 
-export const rowOf = (world: World, card: Card): CardRow =>
-  cards.cardRow(world.base, world.store.meta.cohorts, card);
+export const rowOf = ({ base, store }: World, card: Card): CardRow =>
+  cards.cardRow(base, store.meta.cohorts, card, accountState(base, store, accountNumber(card)));
 
 const personsCards = (world: World): number => world.base.people + cards.secondCardsBefore(world.base.people);
 

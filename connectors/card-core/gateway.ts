@@ -5,15 +5,13 @@ import {
   type ConnectorContext,
   type ConnectorFactory,
   type ConnectorSpec,
-  type Cursor,
-  type Page,
-  type SourceRow,
   type Stream,
+  type StreamSpec,
 } from '../sdk.js';
 import { createHttp, httpOptionsSchema, pageRowsSchema, type HttpLimits } from '../sdk-http.js';
-import { isObject } from '../sdk-json.js';
-import { assertAscending, checked, lazyRow, reparseJson } from '../sdk-pages.js';
-import { cardRowSchema } from './spec.js';
+import { checked } from '../sdk-pages.js';
+import { gatewayStream, NOUNS, type Noun } from './gateway-streams.js';
+import { gatewayStreams } from './spec.js';
 import { createTsm, parseShanghai, type Payload, type Tsm, type TsmKeys } from './tsm.js';
 
 export interface GatewayOptions extends TsmKeys {
@@ -23,7 +21,6 @@ export interface GatewayOptions extends TsmKeys {
   readonly http?: Partial<HttpLimits>;
 }
 
-const LOOKUP_MAX = 200;
 const PAGE_ROWS = 500;
 const secret = (description: string) =>
   ({ type: 'string', minLength: 1, writeOnly: true, description }) as const;
@@ -33,7 +30,7 @@ export const gatewaySpec: ConnectorSpec = {
   kind: 'card-core/gateway',
   title: { en: 'Card core: Synjones-shaped gateway', zh: '一卡通核心：新中新 TSM 网关' },
   summary:
-    'Reads all cards through a gateway with the form of Synjones’ TSM: a listing, and a feed of card versions. The listing, the feed, the head and the look-up (`cardhub.card.*`) are Cardhub’s own methods: no public document of the vendor has them.',
+    'Reads cards, accounts, transactions, top-ups and devices through a gateway with the form of Synjones’ TSM. The listings, feeds, heads and look-ups (`cardhub.card.*`, `.account.*`, `.trade.*`, `.topup.*`, `.device.*`) are Cardhub’s own methods: no public document of the vendor has them. Switch off the streams that a core does not offer.',
   options: {
     type: 'object',
     required: ['url', 'appKey', 'tripleDesKey', 'privateKey', 'corePublicKey'],
@@ -58,21 +55,7 @@ export const gatewaySpec: ConnectorSpec = {
       http: httpOptionsSchema,
     },
   },
-  streams: [
-    {
-      name: 'cards',
-      title: { en: 'Cards', zh: '校园卡' },
-      after: [],
-      kind: 'state',
-      maps: 'card',
-      rowSchema: cardRowSchema,
-      listing: { absence: 'keyset' },
-      feed: true,
-      delivery:
-        'Every change at least once, in the order of the feed, while the core keeps it; when the cursor is older than the feed, a new listing. Each row is the card as it stands after the change.',
-      pollMsDefault: 500,
-    },
-  ],
+  streams: gatewayStreams,
   quirks: [
     'The token is single-active: a second client with the same app_key kills it. The session logs in again, at most 4 times a minute, then stops with an error that says so.',
     'The signature of every answer is verified. Errors of the gateway itself come unsigned, and are believed as errors only.',
@@ -86,10 +69,9 @@ export const gatewaySpec: ConnectorSpec = {
 /** One object per order, so that the spec tells the proof that the options ask for. */
 function specFor(order: 'keyset' | 'page'): ConnectorSpec {
   if (order === 'keyset') return gatewaySpec;
-  const streams = gatewaySpec.streams.map((stream) => ({
-    ...stream,
-    listing: { absence: 'point-read' as const },
-  }));
+  const streams = gatewaySpec.streams.map((stream) =>
+    stream.name === 'cards' ? { ...stream, listing: { absence: 'point-read' as const } } : stream,
+  );
   return { ...gatewaySpec, streams };
 }
 
@@ -101,7 +83,9 @@ export const cardGateway: ConnectorFactory = {
     const spec = specFor(options.order ?? 'keyset');
     const http = createHttp(options.url, options.http ?? {}, context);
     const tsm = createTsm(http, options, context);
-    const cards = cardStream(tsm, options, spec);
+    const streams = new Map(
+      spec.streams.map((stream) => [stream.name, openStream(tsm, options, stream)] as const),
+    );
     const skew = async (signal: AbortSignal): Promise<number> => {
       const before = context.now();
       const asof = (head: Payload): number => parseShanghai(head['asof'], 'cardhub.card.head asof');
@@ -109,12 +93,14 @@ export const cardGateway: ConnectorFactory = {
     };
     return {
       spec,
-      check: (signal) => checkGateway(cards, skew, signal),
+      check: (signal) => checkGateway([...streams.values()], skew, signal),
       stream(name) {
-        if (name === 'cards') return cards;
+        const stream = streams.get(name);
+        if (stream !== undefined) return stream;
+        const known = [...streams.keys()].join(', ');
         throw new ConnectorError(
           'CONFIG',
-          `card-core/gateway has no stream "${name}"; it has: cards`,
+          `card-core/gateway has no stream "${name}"; it has: ${known}`,
           'never',
         );
       },
@@ -124,10 +110,18 @@ export const cardGateway: ConnectorFactory = {
   },
 };
 
+function openStream(tsm: Tsm, options: GatewayOptions, spec: StreamSpec): Stream {
+  const noun: Noun = NOUNS[spec.name as keyof typeof NOUNS];
+  const limit = String(options.pageRows ?? PAGE_ROWS);
+  // Only cards can be listed by page; all else is in order of its key.
+  const order = spec.name === 'cards' ? (options.order ?? 'keyset') : 'keyset';
+  return gatewayStream(tsm, { spec, noun, limit, order });
+}
+
 const CLOCK_SKEW_MAX_MS = 60_000;
 
 async function checkGateway(
-  cards: Stream,
+  streams: readonly Stream[],
   skew: (signal: AbortSignal) => Promise<number>,
   signal: AbortSignal,
 ): Promise<CheckResult[]> {
@@ -137,148 +131,17 @@ async function checkGateway(
     return { ok, detail: `logged in, signature verified; the core’s clock is ${ms} ms from ours` };
   });
   if (!clock.ok) return [clock];
-  const listing = await checked('cards', signal, async () => ({
-    ok: true,
-    detail: `the core counts ${String(await cards.count?.(signal))} cards`,
-  }));
-  return [clock, listing];
-}
-
-interface ListCursor {
-  /** Keyset: the last cardno. */
-  readonly after: string;
-  /** Page order: the next page number. */
-  readonly page: number;
-  /** Rows so far. */
-  readonly rows: number;
-}
-
-function cardStream(tsm: Tsm, options: GatewayOptions, connector: ConnectorSpec): Stream {
-  const limit = String(options.pageRows ?? PAGE_ROWS);
-  const order = options.order ?? 'keyset';
-  const spec = connector.streams[0];
-  if (spec === undefined) throw new Error('card-core/gateway declares a stream');
-  return {
-    spec,
-    async feedStart(signal) {
-      const seq = (head: Payload): string => decimal(head['seq'], 'cardhub.card.head seq');
-      return { seq: await tsm.call('cardhub.card.head', {}, seq, signal) };
-    },
-    async snapshotPage(cursor, signal) {
-      const at: ListCursor = isObject(cursor)
-        ? (cursor as unknown as ListCursor)
-        : { after: '', page: 1, rows: 0 };
-      const where = order === 'keyset' ? { after: at.after } : { page: String(at.page) };
-      return tsm.call(
-        'cardhub.card.list',
-        { ...where, limit, order },
-        (payload) => listPage(payload, at, order),
-        signal,
-      );
-    },
-    async changes(cursor, signal) {
-      const after = isObject(cursor) ? decimal(cursor['seq'], 'cursor') : '0';
-      try {
-        return await tsm.call(
-          'cardhub.card.changes',
-          { after, limit },
-          (payload) => changePage(payload, after),
-          signal,
-        );
-      } catch (error) {
-        if (!(error instanceof ConnectorError) || error.details.upstreamCode !== '60024') throw error;
-        const message = `the feed no longer reaches back to ${after}: a new listing is needed`;
-        throw new ConnectorError('CURSOR', message, 'later', { upstreamCode: '60024', cause: error });
-      }
-    },
-    async lookup(ids, signal) {
-      const found = new Set<string>();
-      for (let i = 0; i < ids.length; i += LOOKUP_MAX) {
-        const cardnos = ids.slice(i, i + LOOKUP_MAX).join(',');
-        const cards = (payload: Payload) => objects(payload['card'], 'cardhub.card.lookup card');
-        for (const card of await tsm.call('cardhub.card.lookup', { cardnos }, cards, signal)) {
-          found.add(decimal(card['cardno'], 'cardno'));
-        }
-      }
-      return found;
-    },
-    async reparse(raw) {
-      const row = await reparseJson(raw);
-      if (!isObject(row) || !isObject(row['card'])) return row;
-      const { card, ...change } = row;
-      return { ...card, change };
-    },
-    async count(signal) {
-      const first = { after: '', page: '1', limit: '1', order };
-      const total = (payload: Payload): number => Number(decimal(payload['total'], 'total'));
-      return tsm.call('cardhub.card.list', first, total, signal);
-    },
-  };
-}
-
-function listPage(payload: Payload, at: ListCursor, order: 'keyset' | 'page'): Page {
-  const what = 'cardhub.card.list';
-  const cards = objects(payload['card'], `${what} card`);
-  const ids = cards.map((card, i) =>
-    typeof card['cardno'] === 'string' ? card['cardno'] : `page-${at.page}-${i}`,
-  );
-  if (order === 'keyset') assertAscending(ids, at.after, what);
-  const rows = cards.map((card, i): SourceRow => {
-    const id = ids[i] ?? '';
-    // By page a card may come twice, so its place is part of where it stands.
-    return lazyRow(id, order === 'keyset' ? id : `${at.page}.${i}:${id}`, card);
-  });
-  const more = payload['more'] === '1';
-  if (more && rows.length === 0 && order === 'keyset') {
-    throw new ConnectorError('PROTOCOL', `${what}: an empty page that says there is more`, 'now');
+  const results = [clock];
+  for (const stream of streams) {
+    const { name } = stream.spec;
+    results.push(
+      await checked(name, signal, async () => {
+        if (stream.count !== undefined)
+          return { ok: true, detail: `the core counts ${await stream.count(signal)} ${name}` };
+        await stream.feedStart(signal);
+        return { ok: true, detail: `the feed of ${name} answers` };
+      }),
+    );
   }
-  const next = { after: ids.at(-1) ?? at.after, page: at.page + 1, rows: at.rows + rows.length };
-  const total =
-    payload['total'] === undefined ? undefined : Number(decimal(payload['total'], `${what} total`));
-  return {
-    rows,
-    next: { ...next },
-    state: more ? 'more' : 'end',
-    asOf: parseShanghai(payload['asof'], `${what} asof`),
-    ...(total === undefined ? {} : { total }),
-    // Fewer rows than the core itself counts: something is missing that is not gone.
-    ...(more ? {} : { absenceUsable: next.rows > 0 && (total === undefined || next.rows >= total) }),
-  };
-}
-
-function changePage(payload: Payload, after: string): Page {
-  const what = 'cardhub.card.changes';
-  const changes = objects(payload['change'], `${what} change`);
-  let last = BigInt(after);
-  const rows = changes.map((change): SourceRow => {
-    const seq = decimal(change['seq'], `${what} seq`);
-    if (BigInt(seq) <= last) {
-      throw new ConnectorError(
-        'PROTOCOL',
-        `${what}: seq ${seq} does not follow ${last}: a repeated page`,
-        'later',
-      );
-    }
-    last = BigInt(seq);
-    const { card, ...change_ } = change;
-    const id = isObject(card) && typeof card['cardno'] === 'string' ? card['cardno'] : `seq-${seq}`;
-    return lazyRow(id, seq, isObject(card) ? { ...card, change: change_ } : change, change);
-  });
-  const next: Cursor = { seq: decimal(payload['next'], `${what} next`) };
-  if (BigInt(next.seq as string) < last) {
-    throw new ConnectorError('PROTOCOL', `${what}: next is before the last change`, 'now');
-  }
-  const state = payload['more'] === '1' ? 'more' : 'end';
-  return { rows, next, state, asOf: parseShanghai(payload['asof'], `${what} asof`) };
-}
-
-function objects(value: unknown, what: string): readonly Readonly<Record<string, unknown>>[] {
-  if (Array.isArray(value) && value.every(isObject)) return value;
-  throw new ConnectorError('PROTOCOL', `${what}: a list of objects was expected`, 'now');
-}
-
-/** Digits as text: ids and sequence numbers never pass through a Number. */
-function decimal(value: unknown, what: string): string {
-  if (typeof value === 'string' && /^\d{1,32}$/.test(value)) return value;
-  throw new ConnectorError('PROTOCOL', `${what}: decimal digits expected`, 'later');
+  return results;
 }

@@ -1,4 +1,7 @@
-import type { CardRow } from './rows.js';
+import type { StreamSpec } from '../sdk.js';
+import { deviceRowSchema } from './device-rows.js';
+import { accountRowSchema, topUpRowSchema, transactionRowSchema } from './money-rows.js';
+import { cardRowSchema, type CardRow } from './rows.js';
 
 export { cardRowSchema } from './rows.js';
 
@@ -40,3 +43,80 @@ const fields: Readonly<Record<CardField, true>> = {
 };
 
 export const cardFields = Object.keys(fields) as readonly CardField[];
+
+type Rest = Pick<StreamSpec, 'listing' | 'feed' | 'delivery' | 'pollMsDefault'>;
+
+/** What the streams of transactions and top-ups have in common, whatever connector reads them. */
+export const transactionsStream = (rest: Rest): StreamSpec => ({
+  name: 'transactions',
+  title: { en: 'Transactions', zh: '交易流水' },
+  after: [],
+  kind: 'event',
+  maps: 'transaction',
+  rowSchema: transactionRowSchema,
+  ...rest,
+});
+
+export const topUpsStream = (rest: Rest): StreamSpec => ({
+  name: 'top-ups',
+  title: { en: 'Top-ups', zh: '充值记录' },
+  after: [],
+  kind: 'event',
+  maps: 'top-up',
+  rowSchema: topUpRowSchema,
+  ...rest,
+});
+
+const inOrder =
+  'Every entry at least once, in the order of the feed, while the core keeps it. What the core has dropped before it was read is lost, and reported as a gap.';
+
+/** The streams of `card-core/gateway`. */
+export const gatewayStreams: readonly StreamSpec[] = [
+  {
+    name: 'cards',
+    title: { en: 'Cards', zh: '校园卡' },
+    after: [],
+    kind: 'state',
+    // Accounts have a stream of their own.
+    maps: 'card-alone',
+    rowSchema: cardRowSchema,
+    listing: { absence: 'keyset' },
+    feed: true,
+    delivery:
+      'Every change at least once, in the order of the feed, while the core keeps it; when the cursor is older than the feed, a new listing. Each row is the card as it stands after the change.',
+    pollMsDefault: 500,
+  },
+  {
+    name: 'accounts',
+    title: { en: 'Accounts', zh: '卡账户' },
+    after: [],
+    kind: 'state',
+    maps: 'account',
+    rowSchema: accountRowSchema,
+    // In order of the number, which is not the order of the text.
+    listing: { absence: 'point-read' },
+    feed: true,
+    delivery:
+      'Every account that changed, at least once; each row is the account as it stands when it is read, so changes in between are seen as their sum.',
+    pollMsDefault: 2_000,
+  },
+  transactionsStream({
+    listing: null,
+    feed: true,
+    delivery: `${inOrder} Offline transactions come when their device uploads them; one that is uploaded twice is recognised by the device’s own number.`,
+    pollMsDefault: 2_000,
+  }),
+  topUpsStream({ listing: null, feed: true, delivery: inOrder, pollMsDefault: 2_000 }),
+  {
+    name: 'devices',
+    title: { en: 'Devices', zh: '校园卡设备' },
+    after: [],
+    kind: 'state',
+    maps: 'device',
+    rowSchema: deviceRowSchema,
+    listing: { absence: 'keyset' },
+    feed: false,
+    delivery: 'Each device of the listing, from its application on; retired devices stay in it.',
+    pollMsDefault: 60_000,
+  },
+];
