@@ -14,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   gateway: async () => (await import('./gateway.js')).gateway,
   decide: async () => (await import('./decide.js')).decideAlone,
   evaluation: async () => (await import('./evaluation.js')).evaluation,
+  sip2: async () => (await import('./sip2.js')).sip2,
   'start-up': async () => (await import('./start-up.js')).startUp,
   'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
 };

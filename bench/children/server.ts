@@ -2,22 +2,13 @@
  * One of the three servers that `evaluation` compares: the hub's facade with its decision log, an empty Hono
  * handler that parses the same body, and the same on bare `node:http`. Each message is answered with the CPU time so far.
  */
-import { rmSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { createFacade } from '../../hub/facade/app.js';
-import { DecisionLog } from '../../hub/facade/decision-log.js';
 import { startFacade } from '../../hub/facade/server.js';
-import { createPseudonym } from '../../hub/operate/secrets.js';
-import { openCodecs, recordCodec } from '../../hub/run/codec.js';
-import { decisionSink } from '../../hub/run/decision-sink.js';
-import { openJournal } from '../../hub/run/journal.js';
-import { CACHE } from '../campus-files.js';
-import { openView } from '../view-log.js';
+import { openDeciding } from '../decisions.js';
 
 export interface ServerArgument {
   readonly kind: 'hub' | 'hono' | 'node';
@@ -63,21 +54,7 @@ const starts: Record<ServerArgument['kind'], () => Promise<{ port: number; facts
 };
 
 async function hub(): Promise<{ port: number; facts: () => object }> {
-  const dir = join(CACHE, `decisions-${process.pid}`);
-  await rm(dir, { recursive: true, force: true });
-  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
-  // As in production, decisions go to the log that the view follows: so on a copy of it.
-  await cp(argument.dir, dir, { recursive: true });
-  const { log, view, follower } = await openView(dir, false);
-  const codec = recordCodec(openCodecs(), '/bench/hub', Date.now);
-  const journal = await openJournal(log, codec, 'bench/hub/r1/0', Date.now);
-  await follower.whenReady;
-  const decisions = new DecisionLog({
-    replica: 'r1',
-    pseudonym: createPseudonym('a key for benchmarks only'),
-    now: Date.now,
-    sink: decisionSink(journal, codec),
-  });
+  const { view, follower, decisions } = await openDeciding(argument.dir);
   const app = createFacade({ view, follower, decisions, now: Date.now });
   const { port } = await startFacade(app, { host, port: 0 });
   return { port, facts: () => ({ dropped: decisions.droppedCount, failed: decisions.failedAppends }) };
