@@ -11,6 +11,21 @@ export interface Answer {
 
 /** Runs a command with `--json`, as the terminal would. */
 export async function cardhub(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Answer> {
+  const { exit, stdout, stderr } = await terminal(env, ...args);
+  return { exit, document: JSON.parse(stdout), stderr };
+}
+
+/** The same for a command that prints a document a line. */
+export async function cardhubLines(
+  env: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<unknown[]> {
+  const { stdout } = await terminal(env, ...args);
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as unknown);
+}
+
+async function terminal(env: Readonly<Record<string, string>>, ...args: string[]) {
   let stdout = '';
   let stderr = '';
   const frame = {
@@ -25,7 +40,7 @@ export async function cardhub(env: Readonly<Record<string, string>>, ...args: st
     services,
   };
   const exit = await runCli([...args, '--json'], frame, 'test');
-  return { exit, document: JSON.parse(stdout), stderr };
+  return { exit, stdout, stderr };
 }
 
 /** What `reconcile --json` says of one topic. */

@@ -39,7 +39,7 @@ export const roomMapSpec: ConnectorSpec = {
   kind: 'power/room-map',
   title: { en: 'Room codes: mapping table', zh: '房间编码对照表' },
   summary:
-    'Reads the table that says which room of the dormitory system a power vendor’s room is, and from when until when. The newest whole file in the folder is the table.',
+    'Reads the table that says which room of the dormitory system a power vendor’s room is, and from when until when. The newest whole file in the folder is the table. `cardhub rooms import` puts a file there, `cardhub rooms report` tells what it leaves open.',
   options: {
     type: 'object',
     required: ['folder'],

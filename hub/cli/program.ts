@@ -14,6 +14,7 @@ import * as quarantine from './quarantine.js';
 import * as read from './read.js';
 import * as reader from './reader.js';
 import * as reconcile from './reconcile.js';
+import * as rooms from './rooms.js';
 import * as run from './run.js';
 import * as shadow from './shadow.js';
 import * as sip2 from './sip2.js';
@@ -40,6 +41,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   explainDecision,
   grants,
   shadow,
+  rooms,
   reader,
   sip2,
   connector,
