@@ -10,6 +10,7 @@ import { exitCodeOf, type Frame } from './frame.js';
 import * as grants from './grants.js';
 import * as init from './init.js';
 import { createOutput } from './output.js';
+import * as policy from './policy.js';
 import * as quarantine from './quarantine.js';
 import * as read from './read.js';
 import * as reader from './reader.js';
@@ -37,6 +38,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   snapshot,
   sink,
   topics,
+  policy,
   decide,
   explainDecision,
   grants,

@@ -112,7 +112,7 @@ export function replayShadow(events: readonly DoorEvent[], options: ShadowOption
     else if (event.direction !== 'ENTER' && event.direction !== 'EXIT') directionUnknown += 1;
     else {
       const segment = segmentOf(event, options.evidence);
-      const decision = decideEvent(event, asking, options);
+      const decision = decideRecorded(event, asking, options.policy, options);
       count(segments[segment], decision.decision, event.granted);
       countPair(pairs, segment, event, decision);
       if (segment === 'UNKNOWN_CARD' && event.granted) unknownAdmitted.add(event.credentialPseudonym ?? '');
@@ -187,8 +187,14 @@ function segmentOf(event: DoorEvent, evidence: Observation): Segment {
 /** Profile name under which a recorded number, known by its pseudonym only, is put before `decide()`. */
 const RECORDED = 'recorded';
 
-function decideEvent(event: DoorEvent, views: ViewsToAsk, options: ShadowOptions): Decision {
-  const { policy, ignoreDataAge = true, ignoreAntiPassback = true } = options;
+/** Decides a recorded swipe with now = its time. */
+export function decideRecorded(
+  event: DoorEvent,
+  views: ViewsToAsk,
+  policy: Policy,
+  options: DecisionOptions,
+): Decision {
+  const { ignoreDataAge = true, ignoreAntiPassback = true } = options;
   const { cardKey, doorKey, occurredAt } = event;
   const subject: DecisionRequest['subject'] =
     cardKey === null
@@ -200,14 +206,14 @@ function decideEvent(event: DoorEvent, views: ViewsToAsk, options: ShadowOptions
   return decide(view, policy, request, occurredAt, { ignoreDataAge, ignoreAntiPassback });
 }
 
-interface ViewsToAsk {
+export interface ViewsToAsk {
   readonly known: DecisionView;
   readonly unknown: DecisionView;
   readonly ambiguous: DecisionView;
 }
 
 /** A recorded number is not on the log, only what it was found to be: no card's, or several cards'. */
-function viewsToAsk(view: DecisionView): ViewsToAsk {
+export function viewsToAsk(view: DecisionView): ViewsToAsk {
   const finding = (cards: readonly CardFacts[]): DecisionView => ({
     ...view,
     readCredential: (_profile, text) => ({ ok: true, scheme: RECORDED, value: text }),

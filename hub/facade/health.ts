@@ -1,6 +1,7 @@
 /** Is the process alive; can it answer; and if not, what is missing. */
 import { statfs } from 'node:fs/promises';
 import type { Handler } from 'hono';
+import { runsOut } from '../decide/calendar.js';
 import type { Follower } from '../views/follow.js';
 import type { HubView } from '../views/view.js';
 
@@ -59,6 +60,22 @@ async function outcome({ name, effect, check }: HealthCheck) {
   } catch (error) {
     return { name, effect, ok: false, detail: error instanceof Error ? error.message : 'failed' };
   }
+}
+
+/** The calendar of the policy, before it runs out: what depends on its days is closed from then on. */
+export function calendarCheck(view: Pick<HubView, 'policy'>, now: () => number): HealthCheck {
+  return {
+    name: 'calendar',
+    effect: 'warns',
+    check: async () => {
+      const left = runsOut(view.policy().calendar, now());
+      if (left === undefined) return { ok: true, detail: 'goes on' };
+      return {
+        ok: false,
+        detail: left < 0 ? 'the calendar has ended: extend it' : `${left} days left: extend it`,
+      };
+    },
+  };
 }
 
 /** Free space where the log is kept. A full disk stops the intake, not the answers, so it only warns. */

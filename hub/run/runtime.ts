@@ -5,7 +5,7 @@ import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
 import { decisionSink } from './decision-sink.js';
 import { explainDecision } from '../facade/explain.js';
-import { diskCheck } from '../facade/health.js';
+import { calendarCheck, diskCheck } from '../facade/health.js';
 import { explainParts } from './explain-parts.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer } from '../facade/server.js';
@@ -23,7 +23,7 @@ import { openHub, type HubOptions, type HubParts } from './hub.js';
 import { openJournal, type Journal } from './journal.js';
 import { shanghaiDay } from './keys.js';
 import { startOwner, type Owner } from './owner.js';
-import { configuredPolicy, policyRecord } from './policy.js';
+import { configuredPolicy, policyRecord, switchRecord, type PolicySwitch } from './policy.js';
 import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { replicaName } from './replica.js';
@@ -164,7 +164,7 @@ async function startAnswers(
     candidates: parts.candidates,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
-    checks: [diskCheck(config.dataDir)],
+    checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now)],
     mounts: config.facade.registry
       ? { '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }) }
       : {},
@@ -233,6 +233,16 @@ async function startLocal(hub: HubParts, journal: Journal, status: () => HubStat
     command: async (body) => {
       await journal.append([commandRecord(body as CommandRequest, hub.codec, hub.now())]);
       return { accepted: true };
+    },
+    policy: async (body) => {
+      const { record, version, from } = await switchRecord(
+        hub.log,
+        hub.codec,
+        body as PolicySwitch,
+        hub.now(),
+      );
+      await journal.append([record]);
+      return { version, from };
     },
   });
 }

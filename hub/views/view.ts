@@ -99,6 +99,7 @@ export function createHubView(options: HubViewOptions): HubView {
     rights: (card, door, at) => grants.rights(card, door, at),
     lastPassage: (cardKey, area, at) => passages.lastPassage(cardKey, area, at),
     asOf: (source, stream) => freshness.asOf(source, stream),
+    personClass: (key) => people.describe(key).personClass,
   };
 }
 
