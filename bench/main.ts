@@ -11,6 +11,8 @@ import { machine, type BenchLine, type Benchmark, type BenchResult } from './mea
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'pipeline-kafka': async () => (await import('./pipeline.js')).pipelineKafka,
   'pipeline-embedded': async () => (await import('./pipeline.js')).pipelineEmbedded,
+  sink: async () => (await import('./databases.js')).sink,
+  'sql-source': async () => (await import('./databases.js')).sqlSource,
   gateway: async () => (await import('./gateway.js')).gateway,
   decide: async () => (await import('./decide.js')).decideAlone,
   evaluation: async () => (await import('./evaluation.js')).evaluation,

@@ -88,9 +88,9 @@ export function readCells(
 }
 
 /** A row as JSON, for quarantine: column → text, `{base64}` for bytes, null. */
-export function rawRow(names: readonly string[], cells: readonly Cell[]): Record<string, unknown> {
+export function rawRow(readers: readonly CellReader[], cells: readonly Cell[]): Record<string, unknown> {
   return Object.fromEntries(
-    names.map((name, i) => {
+    readers.map(({ column: { name } }, i) => {
       const cell = cells[i] ?? null;
       return [
         name,

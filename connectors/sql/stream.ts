@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
-import { lazyRow } from '../sdk-pages.js';
 import { isObject } from '../sdk-json.js';
-import {
-  ConnectorError,
-  type Cursor,
-  type Page,
-  type RowDamage,
-  type SourceRow,
-  type Stream,
-} from '../sdk.js';
+import { ConnectorError, type Cursor, type Page, type RowDamage, type SourceRow } from '../sdk.js';
 import { keyTexts, type SqlTable, type TableRow } from './table.js';
 import { readAgainFrom, type Overlap } from './watermark.js';
 
@@ -73,25 +65,31 @@ const sameKey = (a: TableRow, b: TableRow): boolean => a.key.every((text, i) => 
 function sourceRow(row: TableRow, place: string): SourceRow {
   const id = row.id ?? keyTexts(row.key);
   const ordinal = row.ordinal === undefined ? '' : `#${row.ordinal}`;
-  return damaged(lazyRow(id, `${place}${keyTexts(row.key)}${ordinal}`, row.data, row.raw), row.damage);
+  return withRaw(id, `${place}${keyTexts(row.key)}${ordinal}`, row, row.damage);
 }
 
-function damaged(row: SourceRow, damage: RowDamage | undefined): SourceRow {
-  // `raw` is made when it is asked for, so the row is given its damage and not copied.
-  return damage === undefined
-    ? row
-    : Object.defineProperty(row, 'damage', { value: damage, enumerable: true });
+/** The bytes are made only when quarantine asks for them. */
+function withRaw(id: string, at: string, row: TableRow, damage: RowDamage | undefined): SourceRow {
+  const made = {
+    id,
+    at,
+    data: row.data,
+    get raw() {
+      return Buffer.from(JSON.stringify(row.raw()));
+    },
+  };
+  return damage === undefined ? made : Object.assign(made, { damage });
 }
 
 function keylessRows(rows: readonly TableRow[]): SourceRow[] {
   const seen = new Map<string, number>();
   return rows.map((row) => {
-    const content = createHash('sha256').update(JSON.stringify(row.raw)).digest('hex').slice(0, 32);
+    const content = createHash('sha256').update(JSON.stringify(row.raw())).digest('hex').slice(0, 32);
     const ordinal = (seen.get(content) ?? 0) + 1;
     seen.set(content, ordinal);
     const id = `no-key-${content}-${ordinal}`;
     const detail = 'a column of the key is NULL';
-    return damaged(lazyRow(id, id, row.data, row.raw), { code: 'NO_KEY', path: '/', detail });
+    return withRaw(id, id, row, { code: 'NO_KEY', path: '/', detail });
   });
 }
 
@@ -165,5 +163,3 @@ export async function versionPage(table: SqlTable, cursor: Cursor, signal: Abort
     return { rows: made, next: { since, next, after: last.key }, state: 'more', asOf };
   return { rows: made, next: { since: next, next: null, after: null }, state: 'end', asOf };
 }
-
-export type { Stream };

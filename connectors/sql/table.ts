@@ -17,7 +17,7 @@ export interface TableRow {
   readonly id: string | undefined;
   readonly data: unknown;
   /** JSON value of the row, for quarantine. */
-  readonly raw: Record<string, unknown>;
+  readonly raw: () => Record<string, unknown>;
   readonly key: readonly string[];
   /** The watermark's value. */
   readonly mark?: string | undefined;
@@ -252,20 +252,17 @@ class Table implements SqlTable {
   }
 
   #row(plan: Plan, cells: readonly Cell[]): TableRow {
-    const names = plan.readers.map(({ column }) => column.name);
     const { fields, damage } = readCells(plan.readers, cells);
     const key = plan.keyAt.map((at) => this.#keyText(cells[at] ?? null));
     const made = plan.make([keyTexts(plan.keyAt.map((at) => fields[at] ?? '')), ...fields]);
-    return {
+    const row = {
       key,
       mark: plan.markAt < 0 ? undefined : this.#keyText(cells[plan.markAt] ?? null),
       id: made.id,
       data: made.data,
-      get raw() {
-        return rawRow(names, cells);
-      },
-      ...(damage && { damage }),
+      raw: () => rawRow(plan.readers, cells),
     };
+    return damage === undefined ? row : { ...row, damage };
   }
 
   /** A value to go on from. The database is to compare it, so it must be a text that the database knows. */
