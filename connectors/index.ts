@@ -12,6 +12,7 @@ import { classroomsRest } from './classrooms/rest.js';
 import { deskExport } from './library/desk-export.js';
 import { libraryRest } from './library/rest.js';
 import { lockersRest } from './lockers/rest.js';
+import { referenceData } from './reference-data/file.js';
 import type { ConnectorFactory } from './sdk.js';
 
 /** Every connector by its kind, as `connector:` in hub.yaml names it. */
@@ -31,5 +32,6 @@ export const connectors: Readonly<Record<string, ConnectorFactory>> = Object.fro
     deskExport,
     lockersRest,
     classroomsRest,
+    referenceData,
   ].map((factory) => [factory.spec.kind, factory]),
 );

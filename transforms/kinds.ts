@@ -14,6 +14,7 @@ import { powerPurchaseKind } from './power-purchase.js';
 import { powerRoomKind, powerVendorKind } from './power-room.js';
 import { roomXrefKind } from './room-xref.js';
 import type { EventTopic, ProfileSchema, RecordKind, StateTopic } from './kind.js';
+import { servicePointKind } from './service-point.js';
 import { topUpKind } from './top-up.js';
 import { transactionKind } from './transaction.js';
 
@@ -24,6 +25,7 @@ export const kinds = {
   transaction: transactionKind,
   'top-up': topUpKind,
   device: deviceKind,
+  'service-point': servicePointKind,
   door: doorKind,
   grant: grantKind,
   swipe: swipeKind,
