@@ -9,6 +9,7 @@
  *   POST /v1/identity/check      is this card valid, and is it this person's    identity.ts
  *   GET  /v1/decisions/{id}      why was it decided so                          explain.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
+ *   POST /intake/{source}        what upstreams send by themselves (mounted)    intake.ts
  *   /registry                    the schemas (mounted by the caller)            registry.ts
  *
  * Every other method on a known path is 405 with `Allow`; everything else is a problem document.

@@ -48,6 +48,13 @@ export function readJson(c: Context): Body | Promise<Body> {
   return readBounded(c.req.raw.body).then((bytes) => (bytes === undefined ? TOO_LARGE : parse(bytes)));
 }
 
+/** The body's bytes within the same limit; undefined: it is larger. */
+export async function readBytes(c: Context): Promise<Buffer | undefined> {
+  const incoming = (c.env as NodeBindings | undefined)?.incoming;
+  if (incoming?.bodyTooLarge === true) return undefined;
+  return incoming?.rawBody ?? readBounded(c.req.raw.body);
+}
+
 function parse(bytes: Buffer): Body {
   // Replaced bytes would make one credential look like another.
   if (!isUtf8(bytes)) return bad('expected a body in UTF-8, came bytes that are none');

@@ -7,6 +7,7 @@ import { decisionSink } from './decision-sink.js';
 import { explainDecision } from '../facade/explain.js';
 import { calendarCheck, diskCheck } from '../facade/health.js';
 import { explainParts } from './explain-parts.js';
+import { intakeApp } from '../facade/intake.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer } from '../facade/server.js';
 import { loadCatalogue } from '../log/catalogue.js';
@@ -20,6 +21,7 @@ import { searchable } from '../search/campus.js';
 import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
+import { openIntake, type Intake } from './intake.js';
 import { openJournal, type Journal } from './journal.js';
 import { shanghaiDay } from './keys.js';
 import { startOwner, type Owner } from './owner.js';
@@ -74,10 +76,12 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const { view, follower, candidates } = startView(hub, tenants, options);
     ending.push(() => follower.close());
     const metrics = createMetrics();
-    const parts = { view, follower, journal, metrics, replica, tenants, candidates };
+    const intake = openIntake({ tenant: config.tenant, sources: hub.sources });
+    const parts = { view, follower, journal, metrics, replica, tenants, candidates, intake };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
     const owner = await startPulling(hub, view, options, ending);
+    intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
     const local = await startLocal(hub, journal, status);
@@ -137,6 +141,7 @@ interface AnswerParts {
   readonly replica: string;
   readonly tenants: readonly Tenant[];
   readonly candidates: Candidates;
+  readonly intake: Intake;
 }
 
 async function startAnswers(
@@ -165,9 +170,12 @@ async function startAnswers(
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
     checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now)],
-    mounts: config.facade.registry
-      ? { '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }) }
-      : {},
+    mounts: {
+      '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
+      ...(config.facade.registry && {
+        '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }),
+      }),
+    },
     onError: (error) => options.onProblem?.('facade', error),
   });
   const facade = await startFacade(app, config.facade);
