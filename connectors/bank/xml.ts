@@ -47,10 +47,14 @@ function sameEncoding(declared: string, expected: XmlEncoding): boolean {
   return expected === 'utf-8' ? name === 'utf-8' || name === 'utf8' : /^gb(18030|k|2312)$/.test(name);
 }
 
+const NAME = /^[A-Za-z_][\w.:-]*/;
+const NAME_MAX = 128;
+
 /** @throws ConnectorError XML_FORBIDDEN, XML_TOO_DEEP, XML_TOO_MANY, XML_MALFORMED */
 export function scanXml(text: string, limits: XmlLimits = XML_LIMITS): void {
   let at = DECLARATION.exec(text)?.[0].length ?? 0;
-  let depth = 0;
+  /** Names of the elements that are open: xmldom takes crossed ones without a word. */
+  const within: string[] = [];
   let elements = 0;
   for (;;) {
     const open = text.indexOf('<', at);
@@ -61,20 +65,26 @@ export function scanXml(text: string, limits: XmlLimits = XML_LIMITS): void {
       throw bankError('XML_FORBIDDEN', 'expected elements and text alone, came a declaration', 'never');
     }
     const close = tagEnd(text, open + 1, limits);
-    if (next === '/') depth -= 1;
-    else {
+    if (next === '/') {
+      if (within.pop() !== text.slice(open + 2, close).trimEnd()) {
+        throw bankError('XML_MALFORMED', 'an element ends that is not the one that is open', 'now');
+      }
+    } else {
       elements += 1;
-      if (text[close - 1] !== '/') depth += 1;
+      const name = NAME.exec(text.slice(open + 1, open + 1 + NAME_MAX))?.[0];
+      if (name === undefined) throw bankError('XML_MALFORMED', 'an element without a name', 'now');
+      if (text[close - 1] !== '/') within.push(name);
     }
-    if (depth < 0) throw bankError('XML_MALFORMED', 'an element ends that never began', 'now');
-    if (depth > limits.depth)
+    if (within.length > limits.depth) {
       throw bankError('XML_TOO_DEEP', `elements nest deeper than ${limits.depth}`, 'never');
-    if (elements > limits.elements)
+    }
+    if (elements > limits.elements) {
       throw bankError('XML_TOO_MANY', `more than ${limits.elements} elements`, 'never');
+    }
     at = close + 1;
   }
   if (elements === 0) throw bankError('NOT_SOAP', 'expected an XML document, came other text', 'now');
-  if (depth !== 0) throw bankError('XML_MALFORMED', 'the document ends before its elements do', 'now');
+  if (within.length > 0) throw bankError('XML_MALFORMED', 'the document ends before its elements do', 'now');
 }
 
 /** Index of the `>` that ends the tag; quoted values may hold one. */
