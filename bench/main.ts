@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'sql-source': async () => (await import('./databases.js')).sqlSource,
   gateway: async () => (await import('./gateway.js')).gateway,
   decide: async () => (await import('./decide.js')).decideAlone,
+  bank: async () => (await import('./bank.js')).bank,
   evaluation: async () => (await import('./evaluation.js')).evaluation,
   sip2: async () => (await import('./sip2.js')).sip2,
   'start-up': async () => (await import('./start-up.js')).startUp,

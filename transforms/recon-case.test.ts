@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import type { ReconCase } from '../contracts/types.js';
+import { matchDay, type BookEntry, type DayOfBooks } from './bank-match.js';
+import { contractBreach } from './mapping.test-support.js';
+import { caseRecords, type MatchedDay } from './recon-case.js';
+import { startOfDay } from './time.js';
+
+const DAY = 20_705;
+const entry = (reference: string, over: Partial<BookEntry> = {}): BookEntry => ({
+  ...{ key: `k:${reference}`, reference, amountFen: 5_000, occurredAt: startOfDay(DAY) + 43_200_000 },
+  ...{ businessDate: DAY, booked: true },
+  ...over,
+});
+function day(
+  bank: readonly BookEntry[],
+  local: readonly BookEntry[],
+  file: DayOfBooks['file'] = 'RECEIVED',
+): MatchedDay {
+  const books: DayOfBooks = {
+    ...{ day: DAY, counterpart: 'CORE', bank, local, bankBeside: new Set(), file, nextFileThere: true },
+  };
+  return { source: 'sea', day: DAY, counterpart: 'CORE', file, results: matchDay(books) };
+}
+function cases(matched: MatchedDay, before = new Map<string, ReconCase>()): Map<string, ReconCase> {
+  const records = caseRecords(matched, before);
+  for (const record of records) expect(contractBreach(record)).toBeUndefined();
+  return new Map(records.map(({ key, value }) => [key, value as ReconCase]));
+}
+
+describe('the cases of a day', () => {
+  const differing = day([entry('a'), entry('b')], [entry('a'), entry('c')]);
+
+  it('are its differences, each with what to do', () => {
+    const found = cases(differing);
+    expect([...found.keys()]).toEqual(['sea:20260909:b', 'sea:20260909:c']);
+    expect(found.get('sea:20260909:b')).toMatchObject({
+      ...{
+        result: 'MISSING_LOCALLY',
+        advice: 'QUERY_THEN_OPEN_CASE',
+        state: 'OPEN',
+        bankFen: 5_000,
+        localFen: null,
+      },
+    });
+  });
+
+  it('are closed by books that agree, and never by themselves otherwise', () => {
+    const open = cases(differing);
+    expect([...cases(differing, open).values()]).toEqual([...open.values()]);
+    const agreed = cases(
+      day([entry('a'), entry('b'), entry('c')], [entry('a'), entry('b'), entry('c')]),
+      open,
+    );
+    expect([...agreed.values()].map(({ state, stateReason }) => [state, stateReason])).toEqual(
+      Array(2).fill(['CLOSED', 'BOOKS_AGREE']),
+    );
+  });
+
+  it('that an operator has decided stay as he decided', () => {
+    const [first] = cases(differing).values();
+    const decided = new Map([[first!.caseKey, { ...first!, state: 'IGNORED' as const }]]);
+    expect([...cases(differing, decided).keys()]).toEqual(['sea:20260909:c']);
+    expect(cases(day([], []), decided).size).toBe(0);
+  });
+
+  it('a missing file is one case, and it closes when the file is there', () => {
+    const missing = cases(day([], [entry('a'), entry('b')], 'MISSING'));
+    expect([...missing.values()]).toMatchObject([
+      { caseKey: 'sea:20260909:file', advice: 'FETCH_FILE', book: 'FILE' },
+    ]);
+    const there = cases(day([entry('a'), entry('b')], [entry('a'), entry('b')]), missing);
+    expect([...there.values()]).toMatchObject([{ caseKey: 'sea:20260909:file', state: 'CLOSED' }]);
+  });
+});
