@@ -34,6 +34,13 @@ describe('XML from outside', () => {
     expect(reasonOf(() => parseXml(`<a>${'<b/>'.repeat(60_000)}</a>`))).toBe('XML_TOO_MANY');
   });
 
+  it('of the largest size is scanned in one pass', () => {
+    const text = `<a>${'<b>x</b>'.repeat(49_000)}</a>`;
+    const started = performance.now();
+    scanXml(text);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
   it('is taken as it was agreed on, in either encoding', () => {
     const text = '<?xml version="1.0" encoding="GBK"?><a b="1 &gt; 0">签约 &amp; &#x7b7e;</a>';
     expect(reasonOf(() => scanXml(text))).toBeUndefined();

@@ -53,12 +53,12 @@ const NAME_MAX = 128;
 /** @throws ConnectorError XML_FORBIDDEN, XML_TOO_DEEP, XML_TOO_MANY, XML_MALFORMED */
 export function scanXml(text: string, limits: XmlLimits = XML_LIMITS): void {
   let at = DECLARATION.exec(text)?.[0].length ?? 0;
+  refuseEntities(text);
   /** Names of the elements that are open: xmldom takes crossed ones without a word. */
   const within: string[] = [];
   let elements = 0;
   for (;;) {
     const open = text.indexOf('<', at);
-    refuseEntities(text, at, open < 0 ? text.length : open);
     if (open < 0) break;
     const next = text[open + 1];
     if (next === '!' || next === '?') {
@@ -91,12 +91,10 @@ export function scanXml(text: string, limits: XmlLimits = XML_LIMITS): void {
 function tagEnd(text: string, from: number, limits: XmlLimits): number {
   let quote = '';
   let attributes = 0;
-  let value = 0;
   for (let i = from; i < text.length; i++) {
     const character = text[i] as string;
     if (quote !== '') {
       if (character === quote) {
-        refuseEntities(text, value, i);
         quote = '';
         attributes += 1;
         if (attributes > limits.attributesPerElement) {
@@ -105,7 +103,6 @@ function tagEnd(text: string, from: number, limits: XmlLimits): number {
       } else if (character === '<') throw bankError('XML_MALFORMED', 'a < within an attribute', 'now');
     } else if (character === '"' || character === "'") {
       quote = character;
-      value = i + 1;
     } else if (character === '>') return i;
     else if (character === '<') break;
   }
@@ -114,8 +111,9 @@ function tagEnd(text: string, from: number, limits: XmlLimits): number {
 
 const ENTITY = /^&(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[\da-fA-F]{1,6});/;
 
-function refuseEntities(text: string, from: number, to: number): void {
-  for (let at = text.indexOf('&', from); at >= 0 && at < to; at = text.indexOf('&', at + 1)) {
+/** One pass over the text, wherever they stand: looking anew from each tag would be quadratic. */
+function refuseEntities(text: string): void {
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) {
     if (!ENTITY.test(text.slice(at, at + 12))) {
       throw bankError('XML_FORBIDDEN', 'an entity that is none of the five predefined ones', 'never');
     }
