@@ -1,4 +1,5 @@
 /** Medians of ratios, and the state of the machine that they were taken on. */
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 
 /** What a benchmark found. Figures are per round, in the order in which they were taken. */
@@ -85,4 +86,14 @@ export function machine(at: number): Machine {
     loadBefore: loadavg().map((load) => Math.round(load * 100) / 100),
     at: new Date(at).toISOString(),
   };
+}
+
+/** Memory of this process without the pages of files that it has mapped; NaN where the system does not tell. */
+export function anonMiB(): number {
+  try {
+    const found = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+    return Number(found?.[1]) / 1_024;
+  } catch {
+    return NaN;
+  }
 }

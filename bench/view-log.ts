@@ -4,7 +4,6 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AccessGrant, Card, Door, PersonSource, TopicName, TopicValue } from '../contracts/types.js';
 import { TOPICS } from '../contracts/types.js';
-import type { Scheme } from '../transforms/card-number.js';
 import { readerProfiles } from '../transforms/reader-profiles.js';
 import { openEmbeddedLog } from '../hub/log/embedded/index.js';
 import type { Log, LogRecord } from '../hub/log/log.js';
@@ -19,8 +18,6 @@ export const DOORS = 1_000;
 const DOOR_GROUPS = 20;
 const UNITS = 50;
 const ROWS_A_BATCH = 5_000;
-/** What the readers in use send: the whole number, its first and its last three bytes. */
-export const ALIASES: readonly Scheme[] = ['UID', 'UID24_FIRST', 'UID24_LAST'];
 
 export const cardKeyOf = (n: number): string => `core:${String(n).padStart(10, '0')}`;
 const personIdOf = (n: number): string => `2026${String(n).padStart(7, '0')}`;
@@ -160,7 +157,7 @@ export async function openView(dir: string, readOnly = true): Promise<OpenView> 
   const log = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now, readOnly });
   const codecs = openCodecs();
   const { profiles } = readerProfiles();
-  const view = createHubView({ tenant: 'bench', profiles, schemes: ALIASES, now: Date.now });
+  const view = createHubView({ tenant: 'bench', profiles, now: Date.now });
   const follower = followLog({
     ...{ log, view, now: Date.now },
     decoder: { decode: (topic, bytes) => codecs.codecFor(topic).decode(bytes) },

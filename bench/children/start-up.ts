@@ -1,7 +1,7 @@
 /** From the start of the process until the view is ready; and decisions with that view. */
-import { readFileSync } from 'node:fs';
 import { decide } from '../../hub/decide/decide.js';
 import type { Subject } from '../../hub/decide/model.js';
+import { anonMiB } from '../measure.js';
 import { cardKeyOf, doorKeyOf, DOORS, openView, uidOf } from '../view-log.js';
 
 export interface StartUpArgument {
@@ -74,12 +74,3 @@ const answer: StartUpAnswer = {
 await follower.close();
 await log.close();
 process.send?.(answer, () => process.exit());
-
-function anonMiB(): number {
-  try {
-    const found = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
-    return Number(found?.[1]) / 1_024;
-  } catch {
-    return NaN;
-  }
-}
