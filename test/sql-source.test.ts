@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import iconv from 'iconv-lite';
 import pg from 'pg';
@@ -5,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type { Connector, Cursor, Page, Stream } from '../connectors/sdk.js';
+import { cardhub } from './cardhub.js';
 import { describeDatabase } from './databases/available.js';
 import { startPostgresql, type DatabaseServer } from './databases/postgresql.js';
 
@@ -275,6 +279,34 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       retry: 'later',
     });
     expect((await stream.snapshotPage(null, never)).rows.length).toBe(7);
+  });
+
+  it('feeds the hub by a hub.yaml: published once, unchanged the second time, equal to its upstream', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'cardhub-sql-'));
+    const config = join(dir, 'hub.yaml');
+    await writeFile(
+      config,
+      `version: 1
+tenant: test
+sources:
+  core:
+    connector: card-core/sql
+    options:
+      { dialect: postgresql, host: 127.0.0.1, port: ${server.port}, database: postgres, user: cardhub,
+        password: '\${DB_PASSWORD}', tls: 'off',
+        cards: { table: ykt.v_card, columns: { cardno: CARDNO, sno: SNO, name: NAME, lostflag: LOST } } }
+`,
+    );
+    const run = (...args: string[]) => cardhub({ DB_PASSWORD: 'secret-word' }, ...args, '-c', config);
+    const first = await run('sync', '--once');
+    expect(first.document, first.stderr).toMatchObject({
+      balanced: true,
+      streams: [{ read: 50, published: 50 }],
+    });
+    expect((await run('sync', '--once')).document).toMatchObject({ streams: [{ read: 50, unchanged: 50 }] });
+    const answer = await run('reconcile');
+    expect(answer.exit, JSON.stringify(answer.document)).toBe(0);
+    await rm(dir, { recursive: true });
   });
 
   it('says what is wrong, and no secret', async () => {
