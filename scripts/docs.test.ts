@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { TOPICS } from '../contracts/types.js';
 import type { Frame } from '../hub/cli/frame.js';
 import { runCli } from '../hub/cli/program.js';
 import { services } from '../hub/cli/services.js';
@@ -172,5 +173,13 @@ describe('the documentation', () => {
     const listed = [...rows, ...[...page.matchAll(/^- \*\*([^*]+)\*\*/gm)].map((match) => match[1] ?? '')];
     expect(direct.filter((name) => !listed.includes(name))).toEqual([]);
     expect(rows.filter((name) => !direct.includes(name))).toEqual([]);
+  });
+});
+
+describe('the page for consumers', () => {
+  it('names every topic that may be shared', () => {
+    const shared = TOPICS.map(({ name }) => name).filter((name) => name.startsWith('master.'));
+    const page = text('docs/consumers.md');
+    expect(shared.filter((name) => !page.includes(`| \`${name}\``))).toEqual([]);
   });
 });

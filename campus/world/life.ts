@@ -132,14 +132,35 @@ type CardEvent = keyof typeof CARD_EVENTS;
 const isCardEvent = (event: LifeEvent): event is CardEvent => event in CARD_EVENTS;
 const alive = (card: Card): boolean => card.status !== 2 && card.status !== 6;
 
+const FOUND_AFTER_MS = 15 * 60_000;
+const MARKS_SEEN_MAX = 16;
+
 /** A card that is (by life) lost or frozen, found from a random place of the index. */
-function marked(world: World, mark: 'lost' | 'frozen', rng: Rng): string | null {
+function marked(
+  world: World,
+  mark: 'lost' | 'frozen',
+  rng: Rng,
+  fits: (number: string) => boolean = () => true,
+): string | null {
   const from = `${mark}:${cardNumberAt(world, rng.below(cardTotal(world))) ?? ''}`;
   const end = `${mark}:~`;
   for (const start of [from, `${mark}:`]) {
-    for (const key of world.store.marks.getKeys({ start, end, limit: 1 })) return key.slice(mark.length + 1);
+    for (const key of world.store.marks.getKeys({ start, end, limit: MARKS_SEEN_MAX })) {
+      const number = key.slice(mark.length + 1);
+      if (fits(number)) return number;
+    }
   }
   return null;
+}
+
+/** Nobody finds a card, or fetches a new one, in the minutes after the loss. */
+function lostLong(world: World, time: number, rng: Rng): string | null {
+  return marked(
+    world,
+    'lost',
+    rng,
+    (number) => time - (cardOf(world, number)?.lostAt ?? time) >= FOUND_AFTER_MS,
+  );
 }
 
 /** A random card to which the event can happen, or null when none was found in a few tries. */
@@ -383,7 +404,9 @@ function liveSecond(world: World, second: number, rates: readonly (readonly [Liv
         const cause = event === 'freeze' ? String(1 + rng.below(3)) : '';
         const channel = CHANNELS[rng.below(CHANNELS.length)] ?? 'hall';
         const tally = emptyTally();
-        once(world, { event }, { time, channel, cause }, rng, tally);
+        const card = event === 'unlose' || event === 'replace' ? lostLong(world, time, rng) : undefined;
+        if (card === null) continue;
+        once(world, { event, ...(card !== undefined && { card }) }, { time, channel, cause }, rng, tally);
       }
     }
     total += count;

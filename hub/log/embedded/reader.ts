@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ReadBatch, ReadOptions, StoredRecord } from '../log.js';
 import { LogError } from '../log.js';
 import { requireTopic } from '../limits.js';
@@ -180,6 +181,8 @@ export function pollingNews(closed: () => boolean, onClose: AbortSignal): News {
           onClose.removeEventListener('abort', done);
           resolve();
         }
+        // One of each topic that is followed.
+        setMaxListeners(0, onClose, ...(signal === undefined ? [] : [signal]));
         signal?.addEventListener('abort', done);
         onClose.addEventListener('abort', done);
       }),
