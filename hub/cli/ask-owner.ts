@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { CommandKind, CommandRequest } from '../desk/commands.js';
 import type { Config } from '../config/types.js';
 import { CliError } from './errors.js';
+import { withOwnJournal } from './own-journal.js';
 
 /**
  * Gives a command to the hub (rule 14): over the local socket when one runs on this data folder, else as a
@@ -23,32 +24,10 @@ export async function giveCommand(
 }
 
 async function writeCommand(config: Config, request: CommandRequest): Promise<void> {
-  const [
-    { openLog },
-    { openJournal },
-    { openCodecs, recordCodec },
-    { replicaName },
-    { commandRecord },
-    { TOPICS },
-  ] = await Promise.all([
-    import('../run/open-log.js'),
-    import('../run/journal.js'),
-    import('../run/codec.js'),
-    import('../run/replica.js'),
-    import('../desk/commands.js'),
-    import('../../contracts/types.js'),
-  ]);
-  const log = await openLog(config);
-  try {
-    await log.applyTopics(TOPICS);
-    const codec = recordCodec(openCodecs(), `/${config.tenant}/hub`, Date.now);
-    const id = `${config.tenant}/hub/${replicaName(config.dataDir)}/0`;
-    const journal = await openJournal(log, codec, id, Date.now);
-    await journal.append([commandRecord(request, codec, Date.now())]);
-    await journal.close();
-  } finally {
-    await log.close();
-  }
+  const { commandRecord } = await import('../desk/commands.js');
+  await withOwnJournal(config, ({ codec, journal }) =>
+    journal.append([commandRecord(request, codec, Date.now())]),
+  );
 }
 
 /** Source partition of `source/stream`, or of a source that has one stream. */

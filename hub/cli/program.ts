@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import * as alert from './alert.js';
 import * as connector from './connector.js';
 import * as decide from './decide.js';
 import * as demo from './demo.js';
@@ -39,6 +40,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   sink,
   topics,
   policy,
+  alert,
   decide,
   explainDecision,
   grants,

@@ -30,12 +30,17 @@ async function status({ frame, out, config }: Call<object>): Promise<ExitCode> {
 
 /** What the positions on the log say, when no hub answers on this data folder. */
 async function fromLog(config: Config, now: number): Promise<HubStatus> {
-  const [{ readPositions }, { streamStatus }, { partitionId }] = await Promise.all([
-    import('../desk/reconcile.js'),
-    import('../run/status.js'),
-    import('../run/sources.js'),
+  const [{ readPositions }, { alertStatus, streamStatus }, { partitionId }, { readAlerts }] =
+    await Promise.all([
+      import('../desk/reconcile.js'),
+      import('../run/status.js'),
+      import('../run/sources.js'),
+      import('../run/alert.js'),
+    ]);
+  const [positions, alerts] = await withReader(config, async ({ log, codec }) => [
+    await readPositions(log, codec),
+    await readAlerts(log, codec, config.tenant),
   ]);
-  const positions = await withReader(config, ({ log, codec }) => readPositions(log, codec));
   const ids = config.sources.flatMap(({ streams }) =>
     streams
       .filter(({ enabled }) => enabled)
@@ -47,6 +52,7 @@ async function fromLog(config: Config, now: number): Promise<HubStatus> {
     engine: config.log.engine,
     facade: null,
     view: null,
+    alerts: alerts.view.list(now).map(alertStatus),
     streams: ids.map((id) => streamStatus(id, positions.get(id), null, now)),
   };
 }
@@ -64,6 +70,11 @@ function show(out: Call<object>['out'], found: HubStatus): void {
         `grants 授权 ${grants}, doors 门 ${doors}, lag 滞后 ${lag}`,
     );
     for (const fault of found.view.faults) out.line(`  ! ${fault}`);
+  }
+  for (const { state, level, scope, since, until } of found.alerts) {
+    const ends = until === null ? '' : ` until 至 ${new Date(until).toISOString()}`;
+    const grade = level > 0 ? ` ${level}` : '';
+    out.line(`! ALERT 紧急状态: ${state}${grade} ${scope} since 自 ${new Date(since).toISOString()}${ends}`);
   }
   out.table(
     [

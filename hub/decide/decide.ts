@@ -93,7 +93,7 @@ export function decide(
     return plainDeny(policy, 'DENY_UNKNOWN_DOOR', door === undefined ? [] : [fact('door', door, undefined)]);
   }
   const rules = policy.doorRules(door.doorClass);
-  const alert = view.alert?.(door);
+  const alert = view.alert?.(door, now);
   const context: Context = { view, policy, door, rules, alert, action, request, options, now };
   if (door.state === 'DISABLED') {
     trace?.push({ step: 'resource', outcome: 'denies', reason: 'DENY_DOOR_DISABLED', on: door.key });
@@ -283,7 +283,7 @@ function answer(context: Context, judgement: Judgement): Decision {
     warning = judgement.deny ?? warning;
   } else if (judgement.deny !== undefined) {
     if (action === 'enter' || deniesExit(rules, judgement.deny)) {
-      return plainDeny(policy, judgement.deny, facts, judgement);
+      return plainDeny(policy, judgement.deny, facts, { ...judgement, timed: alarmMayEnd(context) });
     }
     reason = 'ALLOW_EXIT_SAFETY';
     warning = judgement.deny;
@@ -293,16 +293,22 @@ function answer(context: Context, judgement: Judgement): Decision {
     context.options.trace?.push({ step: 'exit', outcome: 'permits', reason: judgement.deny, detail: reason });
   }
   const allowMs = policy.document.ttl.allowMs;
+  const until = earlier(judgement.until, context.alert?.until);
   return {
     decision: true,
     reason,
     warning,
     policyVersion: policy.version,
     dataAgeMs: judgement.ageMs,
-    ttlMs: judgement.until === undefined ? allowMs : Math.max(0, Math.min(allowMs, judgement.until - now)),
+    ttlMs: until === undefined ? allowMs : Math.max(0, Math.min(allowMs, until - now)),
     facts,
     cardKey: judgement.card?.key,
   };
+}
+
+/** An alarm may end with the clock; one that releases an exit may begin, which no fact of a deny could tell. */
+function alarmMayEnd({ action, alert }: Context): boolean {
+  return action === 'exit' || alert !== undefined;
 }
 
 /** Old data and anti-passback keep nobody in, at any class of door. */
@@ -315,14 +321,15 @@ function plainDeny(
   policy: Policy,
   reason: DenyReason,
   facts: readonly Fact[],
-  judgement?: Judgement,
+  judgement?: Judgement & { readonly timed: boolean },
 ): Decision {
+  const timed = TIMED_DENIES.has(reason) || policy.rules.count > 0 || judgement?.timed === true;
   return {
     decision: false,
     reason,
     policyVersion: policy.version,
     dataAgeMs: judgement?.ageMs,
-    ttlMs: TIMED_DENIES.has(reason) || policy.rules.count > 0 ? policy.document.ttl.allowMs : null,
+    ttlMs: timed ? policy.document.ttl.allowMs : null,
     facts,
     cardKey: judgement?.card?.key,
   };

@@ -76,6 +76,8 @@ export interface AlertFacts {
   readonly state: 'LOCKDOWN' | 'FIRE' | 'EVACUATION';
   /** Of a lockdown; the policy says what each level means. */
   readonly level: number;
+  /** When it ends by itself; the record of a decision does not keep it, since the answer does not depend on it. */
+  readonly until?: EpochMs | undefined;
 }
 
 export type CredentialReading =
@@ -99,8 +101,8 @@ export interface DecisionView {
   asOf(source: string, stream: 'cards' | 'grants'): EpochMs | undefined;
   /** STUDENT, STAFF …; asked only where a rule of the policy does. */
   personClass?(personKey: string): string | undefined;
-  /** The gravest alarm over that door; absent or undefined: none. */
-  alert?(door: DoorFacts): AlertFacts | undefined;
+  /** The gravest alarm over that door that lasts at `now`; absent or undefined: none. */
+  alert?(door: DoorFacts, now: EpochMs): AlertFacts | undefined;
 }
 
 export type Subject =

@@ -17,6 +17,7 @@
 import { Hono } from 'hono';
 import type { Handler } from 'hono';
 import type { Follower } from '../views/follow.js';
+import { ALERT_STATES } from '../views/alerts.js';
 import type { HubView } from '../views/view.js';
 import { createMetrics } from '../operate/metrics.js';
 import type { Metrics } from '../operate/metrics.js';
@@ -173,6 +174,16 @@ function addGauges(metrics: Metrics, { view, follower, decisions, now }: FacadeO
   metrics.gauge('cardhub_view_people', 'People in the view.', () => view.people.size);
   metrics.gauge('cardhub_view_grants', 'Grants in the view.', () => view.grants.size);
   metrics.gauge('cardhub_view_doors', 'Doors in the view.', () => view.doors.size);
+  metrics.gauge(
+    'cardhub_alerts',
+    'Alarms in force, by state.',
+    () => {
+      const counts = new Map(ALERT_STATES.map((state) => [state as string, 0]));
+      for (const { state } of view.alerts.list(now())) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return counts;
+    },
+    'state',
+  );
   metrics.gauge(
     'cardhub_data_age_seconds',
     'Now minus the as-of time that the view has applied, by source partition.',

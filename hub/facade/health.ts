@@ -7,6 +7,8 @@ import type { HubView } from '../views/view.js';
 
 /** Below this much free space the intake will stop before long (answers go on). */
 const DISK_FREE_MIN_BYTES = 256 * 1024 * 1024;
+/** The check names the gravest ones. */
+const ALERTS_NAMED_MAX = 10;
 
 export interface HealthCheck {
   readonly name: string;
@@ -74,6 +76,22 @@ export function calendarCheck(view: Pick<HubView, 'policy'>, now: () => number):
         ok: false,
         detail: left < 0 ? 'the calendar has ended: extend it' : `${left} days left: extend it`,
       };
+    },
+  };
+}
+
+/** Alarms in force: a state in which nobody should forget that doors answer otherwise than on other days. */
+export function alertCheck(view: Pick<HubView, 'alerts'>, now: () => number): HealthCheck {
+  return {
+    name: 'alert',
+    effect: 'warns',
+    check: async () => {
+      const found = view.alerts.list(now());
+      const texts = found.slice(0, ALERTS_NAMED_MAX).map(({ state, level, scope, since }) => {
+        return `${state}${level > 0 ? ` ${level}` : ''} ${scope} since ${new Date(since).toISOString()}`;
+      });
+      const more = found.length > texts.length ? `; ${found.length - texts.length} more` : '';
+      return { ok: found.length === 0, detail: found.length === 0 ? 'none' : texts.join('; ') + more };
     },
   };
 }

@@ -1,16 +1,23 @@
 import type { Log, LogRecord, LogWriter } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
+import { recordDigest } from '../log/digest.js';
 import { emptyBooks } from '../sync/books.js';
 import { digestOf, firstProgress, readPosition, writePosition, type Progress } from '../sync/position.js';
 import type { Position } from '../../contracts/types.js';
 
+/** A record of the hub's own. */
+export interface JournalRecord extends LogRecord {
+  /** Of a state topic: the value that the key has had so far, null where none; the books take it out. */
+  readonly replaces?: Uint8Array | null;
+}
+
 /**
- * Appends the hub's own records (decisions, commands, policies; event topics all), which come from no upstream. It has a source
+ * Appends the hub's own records (decisions, commands, policies, alerts), which come from no upstream. It has a source
  * partition of its own for each replica, so that it is fenced and numbered like every other writer.
  */
 export interface Journal {
   /** Settles when the records are durable. Calls wait for one another. */
-  append(records: readonly LogRecord[]): Promise<void>;
+  append(records: readonly JournalRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,17 +30,18 @@ export async function openJournal(
   let writer: LogWriter | null = await log.openWriter(id);
   let progress = progressOf(writer, codec);
   let last: Promise<void> = Promise.resolve();
-  const write = async (records: readonly LogRecord[]): Promise<void> => {
+  const write = async (records: readonly JournalRecord[]): Promise<void> => {
     if (writer === null) {
       writer = await log.openWriter(id);
       progress = progressOf(writer, codec);
     }
     progress.sequence += 1;
     progress.asOf = now();
-    for (const { topic, key, value } of records) {
+    for (const { topic, key, value, replaces = null } of records) {
       const digest = digestOf(progress.digests, topic);
       digest.records += 1;
-      digest.keys += 1;
+      if (replaces === null) digest.keys += 1;
+      else digest.sum.subtract(recordDigest(key, replaces));
       digest.sum.addRecord(key, value);
     }
     const position = writePosition(id, progress, 'CHANGES', emptyBooks());

@@ -5,7 +5,7 @@ import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
 import { decisionSink } from './decision-sink.js';
 import { explainDecision } from '../facade/explain.js';
-import { calendarCheck, diskCheck } from '../facade/health.js';
+import { alertCheck, calendarCheck, diskCheck } from '../facade/health.js';
 import { explainParts } from './explain-parts.js';
 import { intakeApp } from '../facade/intake.js';
 import { registryApp } from '../facade/registry.js';
@@ -20,6 +20,7 @@ import { followLog, type Follower } from '../views/follow.js';
 import { searchable } from '../search/campus.js';
 import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
+import { alertHandler } from './alert.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
 import { openIntake, type Intake } from './intake.js';
 import { openJournal, type Journal } from './journal.js';
@@ -84,7 +85,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
-    const local = await startLocal(hub, journal, status);
+    const local = await startLocal(hub, journal, view, status);
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
@@ -169,7 +170,7 @@ async function startAnswers(
     candidates: parts.candidates,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
-    checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now)],
+    checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now), alertCheck(parts.view, hub.now)],
     mounts: {
       '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
       ...(config.facade.registry && {
@@ -235,13 +236,19 @@ async function followCommands(hub: HubParts, owner: Owner, signal: AbortSignal):
   }
 }
 
-async function startLocal(hub: HubParts, journal: Journal, status: () => HubStatus): Promise<LocalServer> {
+async function startLocal(
+  hub: HubParts,
+  journal: Journal,
+  view: HubView,
+  status: () => HubStatus,
+): Promise<LocalServer> {
   return serveLocal(hub.config.dataDir, {
     status: async () => status(),
     command: async (body) => {
       await journal.append([commandRecord(body as CommandRequest, hub.codec, hub.now())]);
       return { accepted: true };
     },
+    alert: alertHandler(hub, journal, view),
     policy: async (body) => {
       const { record, version, from } = await switchRecord(
         hub.log,

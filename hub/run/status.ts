@@ -1,5 +1,6 @@
 import type { FacadeServer } from '../facade/server.js';
 import type { Follower } from '../views/follow.js';
+import type { StandingAlert } from '../views/alerts.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
 import type { Owner } from './owner.js';
@@ -34,7 +35,17 @@ export interface HubStatus {
     readonly doors: number;
     readonly faults: readonly string[];
   } | null;
+  /** Alarms in force, the gravest first. */
+  readonly alerts: readonly AlertStatus[];
   readonly streams: readonly StreamStatus[];
+}
+
+export type AlertStatus = Pick<StandingAlert, 'scope' | 'state' | 'level' | 'since'> & {
+  readonly until: number | null;
+};
+
+export function alertStatus({ scope, state, level, since, until }: StandingAlert): AlertStatus {
+  return { scope, state, level, since, until: until ?? null };
 }
 
 export interface StatusParts {
@@ -63,6 +74,7 @@ export function statusOf({ hub, view, follower, facade, owner, replica }: Status
       doors: view.doors.size,
       faults: follower.faults,
     },
+    alerts: view.alerts.list(hub.now()).map(alertStatus),
     streams: hub.streams.map(({ deps }) =>
       streamStatus(deps.id, positions.get(deps.id), owned.has(deps.id), hub.now()),
     ),

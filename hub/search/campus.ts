@@ -43,8 +43,8 @@ export function campusCandidates(view: HubView, index: SearchIndex): Candidates 
     *of(query, after, now) {
       if (query.kind === 'subject' && query.resource.type === 'door') {
         if (view.door(query.resource.id) === undefined) return;
-        if (query.subjectType === 'person') yield* people(view, index, query, after);
-        else if (query.subjectType === 'card') yield* cards(view, index, query, after);
+        if (query.subjectType === 'person') yield* people(view, index, query, after, now);
+        else if (query.subjectType === 'card') yield* cards(view, index, query, after, now);
       } else if (query.kind === 'resource' && query.resourceType === 'door') {
         yield* doors(view, index, query, after);
       } else if (query.kind === 'subject' && Object.hasOwn(PURPOSE_ACTIONS, query.resource.type)) {
@@ -59,11 +59,12 @@ function reached(
   view: HubView,
   index: SearchIndex,
   { resource, action }: SubjectQuery,
+  now: number,
 ): { people: readonly SortedInts[]; cards: readonly SortedInts[] } {
   const door = view.door(resource.id);
   const policy = view.policy();
   const found = index.reaching(resource.id);
-  const alert = door && view.alert?.(door);
+  const alert = door && view.alert?.(door, now);
   const released = alert !== undefined && alert.state !== 'LOCKDOWN';
   // A free exit lets everybody out, with or without a grant.
   const exits = action === 'exit' && (released || policy.doorRules(door?.doorClass ?? '').exit === 'free');
@@ -98,8 +99,9 @@ function* people(
   index: SearchIndex,
   query: SubjectQuery,
   after: string | undefined,
+  now: number,
 ): Generator<Candidate> {
-  const found = reached(view, index, query);
+  const found = reached(view, index, query, now);
   const lists = [...found.people, ...holdersOf(view, index, found.cards)];
   const from = after === undefined ? -1 : index.people.find(after);
   for (const row of mergeAbove(lists, from)) {
@@ -130,8 +132,9 @@ function* cards(
   index: SearchIndex,
   query: SubjectQuery,
   after: string | undefined,
+  now: number,
 ): Generator<Candidate> {
-  const found = reached(view, index, query);
+  const found = reached(view, index, query, now);
   const [person = '', last = ''] = after?.startsWith('p') === true ? after.slice(1).split('\n') : [];
   const one = (card: CardFacts, cursor: string) => candidate(query, { type: 'card', id: card.key }, cursor);
   const inOrder = (holder: string) =>

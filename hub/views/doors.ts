@@ -27,6 +27,15 @@ export class DoorsView {
     });
   }
 
+  /** Buildings that have a door which was not removed. Walks all doors: for an operator's command. */
+  buildings(): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const { building, state } of this.doors.values()) {
+      if (building !== undefined && state !== 'REMOVED') found.add(building);
+    }
+    return found;
+  }
+
   get(key: string): DoorFacts | undefined {
     return this.doors.get(key);
   }

@@ -9,6 +9,7 @@ import { DEFAULT_POLICY } from '../decide/default-policy.js';
 import type { CredentialReading, DecisionView } from '../decide/model.js';
 import { compilePolicy } from '../decide/policy.js';
 import type { Policy } from '../decide/policy.js';
+import { AlertsView } from './alerts.js';
 import { CardsView } from './cards.js';
 import { DoorsView } from './doors.js';
 import { Freshness } from './freshness.js';
@@ -19,6 +20,7 @@ import { TextTable } from '../tables/text-table.js';
 
 /** The topics that the view follows; positions last, since they prove the others. */
 export const VIEW_TOPICS = [
+  'hub.alert',
   'hub.policy',
   'master.door',
   'master.access-grant',
@@ -48,6 +50,7 @@ export interface HubView extends DecisionView {
   readonly doors: DoorsView;
   readonly passages: PassagesView;
   readonly freshness: Freshness;
+  readonly alerts: AlertsView;
   /** The policy in force. */
   policy(): Policy;
   /** Applies one record; null is a tombstone. Throws PolicyError for a policy that is no policy. */
@@ -67,9 +70,11 @@ export function createHubView(options: HubViewOptions): HubView {
   const doors = new DoorsView();
   const passages = new PassagesView({ cardKeys: cards.keys, door: (key) => doors.get(key) });
   const freshness = new Freshness(new Set(VIEW_TOPICS));
+  const alerts = new AlertsView(tenant);
   let policy = options.policy ?? DEFAULT_POLICY;
 
   const appliers: { [T in ViewTopic]: (key: string, value: TopicValue[T] | null) => void } = {
+    'hub.alert': (key, value) => alerts.apply(key, value),
     'master.card': (key, value) => cards.apply('master', key, value),
     'hub.out-of-scope-card': (key, value) => cards.apply('out-of-scope', key, value),
     'hub.person-source': (key, value) => people.apply(key, value),
@@ -88,6 +93,7 @@ export function createHubView(options: HubViewOptions): HubView {
     doors,
     passages,
     freshness,
+    alerts,
     policy: () => policy,
     apply: (topic, key, value) => appliers[topic](key, value),
     readCredential: (profile, text) => read(profiles.get(profile), text),
@@ -100,6 +106,7 @@ export function createHubView(options: HubViewOptions): HubView {
     lastPassage: (cardKey, area, at) => passages.lastPassage(cardKey, area, at),
     asOf: (source, stream) => freshness.asOf(source, stream),
     personClass: (key) => people.describe(key).personClass,
+    alert: (door, at) => alerts.over(door, at),
   };
 }
 
