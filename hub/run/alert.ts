@@ -6,7 +6,7 @@
  *                     └──▶ its `until` has passed: in force no longer, the record stays as it is
  */
 import type { Alert, Door } from '../../contracts/types.js';
-import type { Log } from '../log/log.js';
+import { LogError, type Log, type StoredRecord } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import { AlertsView } from '../views/alerts.js';
 import { DoorsView } from '../views/doors.js';
@@ -58,7 +58,7 @@ export interface ReadAlerts {
   readonly newest: ReadonlyMap<string, { readonly alert: Alert; readonly bytes: Uint8Array }>;
 }
 
-/** What the log says of the tenant's alerts. */
+/** What the log says of the tenant's alerts; nothing where an older version made it and none could be set. */
 export async function readAlerts(
   log: Pick<Log, 'read'>,
   codec: Pick<RecordCodec, 'decode'>,
@@ -66,17 +66,24 @@ export async function readAlerts(
 ): Promise<ReadAlerts> {
   const view = new AlertsView(tenant);
   const newest = new Map<string, { alert: Alert; bytes: Uint8Array }>();
-  for await (const batch of log.read({ topic: 'hub.alert', until: 'end' })) {
-    for (const { key, value } of batch.records) {
-      const alert = value === null ? null : (codec.decode('hub.alert', value) as Alert);
-      view.apply(key, alert);
-      if (!key.startsWith(`${tenant}:`)) continue;
-      const scope = key.slice(tenant.length + 1);
-      if (alert === null || value === null) newest.delete(scope);
-      else newest.set(scope, { alert, bytes: value });
-    }
+  for await (const { key, value } of alertRecords(log)) {
+    const alert = value === null ? null : (codec.decode('hub.alert', value) as Alert);
+    view.apply(key, alert);
+    if (!key.startsWith(`${tenant}:`)) continue;
+    const scope = key.slice(tenant.length + 1);
+    if (alert === null || value === null) newest.delete(scope);
+    else newest.set(scope, { alert, bytes: value });
   }
   return { view, newest };
+}
+
+async function* alertRecords(log: Pick<Log, 'read'>): AsyncGenerator<StoredRecord> {
+  try {
+    for await (const batch of log.read({ topic: 'hub.alert', until: 'end' })) yield* batch.records;
+  } catch (error) {
+    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return;
+    throw error;
+  }
 }
 
 /** Every door of the log, for a command that runs without a hub. */

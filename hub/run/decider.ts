@@ -4,8 +4,9 @@ import type { Config } from '../config/types.js';
 import { compilePolicy } from '../decide/policy.js';
 import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
+import type { Log } from '../log/log.js';
 import { followLog } from '../views/follow.js';
-import { createHubView } from '../views/view.js';
+import { createHubView, VIEW_TOPICS } from '../views/view.js';
 import { openCodecs } from './codec.js';
 import { openKeys } from './keys.js';
 import { openLog } from './open-log.js';
@@ -17,8 +18,19 @@ export interface LogDecider {
   close(): Promise<void>;
 }
 
+/** A log that an older version made lacks topics, and waiting for them here would never end. Throws LogError. */
+async function assertTopics(log: Log): Promise<void> {
+  try {
+    for (const topic of VIEW_TOPICS) await log.bounds(topic);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
 export async function openDecider(config: Config, options: { signal: AbortSignal }): Promise<LogDecider> {
   const log = await openLog(config, { readOnly: true });
+  await assertTopics(log);
   const codecs = openCodecs();
   const own = config.readers.profiles as unknown as Record<string, ReaderProfile>;
   const view = createHubView({
