@@ -33,6 +33,11 @@ export interface BookEntry {
   readonly businessDate: number;
   /** Of the other book: false while it has not booked it (pending, undecided, refused). */
   readonly booked: boolean;
+  /** Of the bank's book: its own reference. */
+  readonly bankReference?: string;
+  /** Of the bank's book: the row has no order number of the card system, `reference` is the bank's own. */
+  readonly unreferenced?: true;
+  readonly personKey?: string | null;
 }
 
 export interface DayOfBooks {

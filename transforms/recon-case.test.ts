@@ -19,7 +19,7 @@ function day(
   const books: DayOfBooks = {
     ...{ day: DAY, counterpart: 'CORE', bank, local, bankBeside: new Set(), file, nextFileThere: true },
   };
-  return { source: 'sea', day: DAY, counterpart: 'CORE', file, results: matchDay(books) };
+  return { source: 'sea', day: DAY, file, books: [{ counterpart: 'CORE', results: matchDay(books) }] };
 }
 function cases(matched: MatchedDay, before = new Map<string, ReconCase>()): Map<string, ReconCase> {
   const records = caseRecords(matched, before);
@@ -61,6 +61,11 @@ describe('the cases of a day', () => {
     const decided = new Map([[first!.caseKey, { ...first!, state: 'IGNORED' as const }]]);
     expect([...cases(differing, decided).keys()]).toEqual(['sea:20260909:c']);
     expect(cases(day([], []), decided).size).toBe(0);
+  });
+
+  it('a second debit with one reference is a case of its own', () => {
+    const twice = [entry('a', { key: 'k:1' }), entry('a', { key: 'k:2' }), entry('a', { key: 'k:3' })];
+    expect([...cases(day(twice, [entry('a')])).keys()]).toEqual(['sea:20260909:a#2', 'sea:20260909:a#3']);
   });
 
   it('a missing file is one case, and it closes when the file is there', () => {

@@ -10,9 +10,12 @@ export interface MatchedDay {
   readonly source: string;
   /** Days since 1970-01-01 in Shanghai. */
   readonly day: number;
-  readonly counterpart: 'CORE' | 'VENDOR';
   readonly file: BankFileState;
-  readonly results: readonly Matched[];
+  /** Each book that was matched with the bank's. */
+  readonly books: readonly {
+    readonly counterpart: 'CORE' | 'VENDOR';
+    readonly results: readonly Matched[];
+  }[];
 }
 
 const OPEN_STATES = new Set(['OPEN', 'HELD']);
@@ -29,13 +32,7 @@ export function caseRecords(
   const cases = new Map<string, ReconCase>();
   const file = fileCase(matched);
   if (file !== null) cases.set(file.caseKey, file);
-  for (const one of matched.results) {
-    if (one.advice === null) continue;
-    // A file that is missing is one case, not one for each payment that it may have.
-    if (one.result === 'WAITING' && file !== null) continue;
-    const difference = differenceCase(one, matched);
-    cases.set(difference.caseKey, difference);
-  }
+  for (const difference of differences(matched, file !== null)) cases.set(difference.caseKey, difference);
   const records: ReconCase[] = [];
   for (const one of cases.values()) {
     const known = before.get(one.caseKey);
@@ -53,6 +50,23 @@ export function caseRecords(
   }));
 }
 
+/** Two payments with one reference, as when a bank debits twice, are two cases: the second is `…#2`. */
+function differences(matched: MatchedDay, fileIsCase: boolean): readonly ReconCase[] {
+  const times = new Map<string, number>();
+  const found: ReconCase[] = [];
+  for (const { counterpart, results } of matched.books) {
+    for (const one of results) {
+      const nth = (times.get(one.reference) ?? 0) + 1;
+      times.set(one.reference, nth);
+      if (one.advice === null) continue;
+      // A file that is missing is one case, not one for each payment that it may have.
+      if (one.result === 'WAITING' && fileIsCase) continue;
+      found.push(differenceCase(one, matched, counterpart, nth));
+    }
+  }
+  return found;
+}
+
 const compactDay = (day: number): string => formatDate(day).replaceAll('-', '');
 
 function fileCase({ source, day, file }: MatchedDay): ReconCase | null {
@@ -62,21 +76,22 @@ function fileCase({ source, day, file }: MatchedDay): ReconCase | null {
   return caseOf({ source, day, reference: 'file', result: 'WAITING', advice, book: 'FILE' });
 }
 
-function differenceCase({ reference, result, advice, bank, local }: Matched, day: MatchedDay): ReconCase {
+function differenceCase(
+  { reference, result, advice, bank, local }: Matched,
+  { source, day }: MatchedDay,
+  book: ReconCase['book'],
+  nth: number,
+): ReconCase {
+  const name = nth === 1 ? reference : `${reference}#${nth}`;
   return {
-    ...caseOf({
-      source: day.source,
-      day: day.day,
-      reference,
-      result,
-      advice: advice ?? '',
-      book: day.counterpart,
-    }),
+    ...caseOf({ source, day, reference: name, result, advice: advice ?? '', book }),
     bankFen: bank?.amountFen ?? null,
     localFen: local?.amountFen ?? null,
-    cardReference: reference,
+    bankReference: bank?.bankReference ?? null,
+    cardReference: bank?.unreferenced === true ? null : reference,
     bankEventId: bank?.key ?? null,
     localKey: local?.key ?? null,
+    personKey: bank?.personKey ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import * as alert from './alert.js';
+import * as banks from './banks.js';
 import * as connector from './connector.js';
 import * as decide from './decide.js';
 import * as demo from './demo.js';
@@ -46,6 +47,7 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   grants,
   shadow,
   rooms,
+  banks,
   reader,
   sip2,
   connector,

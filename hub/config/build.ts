@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { ConnectorSpec, StreamSpec } from '../../connectors/sdk.js';
+import { buildBanks, type RawBanks } from './banks.js';
 import { parseDuration, parseSize } from './duration.js';
 import type { LogOption } from './log-option.js';
 import { buildSip2, type RawSip2 } from './sip2.js';
@@ -29,6 +30,7 @@ export interface RawConfig {
   };
   readonly sources: Readonly<Record<string, RawSource>>;
   readonly sinks: Readonly<Record<string, RawSink>>;
+  readonly banks: RawBanks;
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   readonly policy?: string;
   readonly facade: {
@@ -109,6 +111,7 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     log: buildLog(raw, context),
     sources: buildSources(raw, context.specs),
     sinks: Object.entries(raw.sinks).map(([name, sink]) => buildSink(name, sink, baseDir)),
+    banks: buildBanks(raw.banks),
     readers: { profiles: raw.readers.profiles },
     policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
     facade: buildFacade(raw, baseDir),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ConnectorSpec, JsonSchema } from '../../connectors/sdk.js';
+import { checkBanks } from './banks.js';
 import { buildConfig, type RawConfig } from './build.js';
 import { readDocument, type SourceDocument } from './document.js';
 import { parseLogOption, type LogOption } from './log-option.js';
@@ -117,7 +118,7 @@ function checkAll(
     }
   }
   problems.push(...checkKafka(document, log), ...checkReferences(document, options.specs));
-  problems.push(...checkSip2(document));
+  problems.push(...checkSip2(document), ...checkBanks(document, options.specs));
   return problems;
 }
 

@@ -21,6 +21,8 @@ export interface Config {
   readonly sources: readonly SourceConfig[];
   /** Databases that `cardhub sink` writes the shared topics to. */
   readonly sinks: readonly SinkConfig[];
+  /** Banks whose books are matched (docs/banks.md). */
+  readonly banks: readonly BankConfig[];
   readonly readers: { readonly profiles: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
   /** Absolute; undefined: the policy that comes with Cardhub. */
   readonly policy: string | undefined;
@@ -33,6 +35,18 @@ export interface Config {
   };
   readonly keys: { readonly dir: string; readonly keepMs: number };
   readonly logging: { readonly level: LogLevel };
+}
+
+/** Whose payments belong to a bank. */
+export interface BankConfig {
+  /** Source of the bank's reconciliation files. */
+  readonly source: string;
+  /** Card core whose top-ups through these channels the bank pays; undefined: loads are not matched. */
+  readonly loads: { readonly source: string; readonly channels: readonly string[] } | undefined;
+  /** Power vendors whose orders paid from these sources the bank pays. */
+  readonly power: readonly { readonly source: string; readonly paySources: readonly string[] }[];
+  /** So many days are matched again when something of them comes late, up to the newest of the bank's files. */
+  readonly days: number;
 }
 
 export interface FacadeConfig {

@@ -16,10 +16,19 @@ const REJOIN_MS = 3_000;
 export interface OwnerOptions {
   readonly log: Log;
   readonly streams: readonly PlannedStream[];
+  /** What else one hub at a time does, each with a source partition of its own. */
+  readonly tasks?: readonly OwnedTask[];
   readonly directory: Directory;
   readonly random: () => number;
   readonly onFatal: (error: Error) => void;
   readonly onOwned?: (ids: readonly string[]) => void;
+}
+
+/** Work on a source partition that no stream feeds. */
+export interface OwnedTask {
+  readonly id: string;
+  /** Ends when aborted, writing no more. @throws LogError FENCED, or what the hub cannot go on with */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 export interface Owner {
@@ -54,17 +63,27 @@ class Runners {
 
   begin(planned: PlannedStream): void {
     const { id } = planned.deps;
+    this.#start(id, (signal, queue) =>
+      runStream({
+        deps: planned.deps,
+        signal,
+        stillOwner: () => this.owns(id),
+        mode: 'follow',
+        random: this.options.random,
+        commands: queue,
+        ready: (until) => this.options.directory.recorded(planned.after, until),
+      }),
+    );
+  }
+
+  beginTask(task: OwnedTask): void {
+    this.#start(task.id, (signal) => task.run(signal));
+  }
+
+  #start(id: string, run: (signal: AbortSignal, queue: MutableQueue) => Promise<unknown>): void {
     const stop = new AbortController();
     const queue = commandQueue();
-    const ended = runStream({
-      deps: planned.deps,
-      signal: stop.signal,
-      stillOwner: () => this.owns(id),
-      mode: 'follow',
-      random: this.options.random,
-      commands: queue,
-      ready: (signal) => this.options.directory.recorded(planned.after, signal),
-    }).then(
+    const ended = run(stop.signal, queue).then(
       () => undefined,
       (error: unknown) => {
         if (stop.signal.aborted) return;
@@ -88,13 +107,15 @@ export async function startOwner(options: OwnerOptions): Promise<Owner> {
   let stopped = false;
   let rejoining: Promise<void> | null = null;
 
+  const tasks = options.tasks ?? [];
   const join = async (): Promise<void> => {
-    const ids = options.streams.map(({ deps }) => deps.id);
+    const ids = [...options.streams.map(({ deps }) => deps.id), ...tasks.map(({ id }) => id)];
     ownership = await options.log.own(ids, {
       assigned: async (assigned) => {
         for (const planned of options.streams) {
           if (assigned.includes(planned.deps.id)) runners.begin(planned);
         }
+        for (const task of tasks) if (assigned.includes(task.id)) runners.beginTask(task);
         options.onOwned?.(runners.ids());
       },
       revoked: async (revoked) => {

@@ -22,6 +22,7 @@ import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
 import { alertHandler } from './alert.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
+import { matchingTask, type MatchingTask, type MatchRequest } from './bank-matching.js';
 import { openIntake, type Intake } from './intake.js';
 import { openJournal, type Journal } from './journal.js';
 import { shanghaiDay } from './keys.js';
@@ -55,6 +56,8 @@ export interface RuntimeOptions extends HubOptions {
   /** The hub cannot go on (store damaged, log lost): the caller stops it. */
   readonly onFatal: (error: Error) => void;
   readonly onProblem?: (what: string, error: unknown) => void;
+  /** How often the books of banks are looked at; default: once a minute. */
+  readonly matchBanksMs?: number;
 }
 
 /** A log that grows faster than it is read must still be pulled into. */
@@ -81,11 +84,12 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const parts = { view, follower, journal, metrics, replica, tenants, candidates, intake };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
-    const owner = await startPulling(hub, view, options, ending);
+    const matching = bankMatching(hub, options);
+    const owner = await startPulling(hub, view, matching, options, ending);
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
-    const local = await startLocal(hub, journal, view, status);
+    const local = await startLocal(hub, { journal, view, matching }, status);
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
@@ -199,9 +203,21 @@ async function caughtUp(follower: Follower): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Null: hub.yaml names no bank to match. */
+function bankMatching(hub: HubParts, options: RuntimeOptions): MatchingTask | null {
+  const { banks, tenant } = hub.config;
+  if (banks.length === 0) return null;
+  return matchingTask({
+    ...{ log: hub.log, codec: hub.codec, tenant, banks },
+    ...(options.matchBanksMs === undefined ? {} : { everyMs: options.matchBanksMs }),
+    onProblem: (error) => options.onProblem?.('bank matching', error),
+  });
+}
+
 async function startPulling(
   hub: HubParts,
   view: HubView,
+  matching: MatchingTask | null,
   options: RuntimeOptions,
   ending: (() => Promise<unknown> | void)[],
 ): Promise<Owner> {
@@ -214,6 +230,7 @@ async function startPulling(
   const owner = await startOwner({
     log: hub.log,
     streams: hub.streams,
+    tasks: matching === null ? [] : [matching],
     directory: hub.directory,
     random: options.random ?? Math.random,
     onFatal: options.onFatal,
@@ -238,8 +255,7 @@ async function followCommands(hub: HubParts, owner: Owner, signal: AbortSignal):
 
 async function startLocal(
   hub: HubParts,
-  journal: Journal,
-  view: HubView,
+  { journal, view, matching }: { journal: Journal; view: HubView; matching: MatchingTask | null },
   status: () => HubStatus,
 ): Promise<LocalServer> {
   return serveLocal(hub.config.dataDir, {
@@ -259,6 +275,7 @@ async function startLocal(
       await journal.append([record]);
       return { version, from };
     },
+    'match-banks': async (body) => (await matching?.match(body as MatchRequest)) ?? [],
   });
 }
 

@@ -1,0 +1,188 @@
+import type { Command } from 'commander';
+import type { ReconCase } from '../../contracts/types.js';
+import type { Config } from '../config/types.js';
+import type { DayReport } from '../desk/bank-recon.js';
+import { CliError } from './errors.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import { addCommand, addGroup, type Call, type Frame } from './frame.js';
+import { withReader } from './open-reader.js';
+import { day } from './recorded.js';
+
+interface MatchOptions {
+  readonly day?: string;
+  readonly bank?: string;
+}
+interface CasesOptions extends MatchOptions {
+  readonly all?: boolean;
+}
+
+/** A day with many records is read whole: longer than other questions to the hub. */
+const MATCH_MS_MAX = 10 * 60_000;
+const OUTCOMES: Readonly<Record<DayReport['outcome'], string>> = {
+  MATCHED: 'matched 已对账',
+  BOOK_BEHIND: 'not yet: a book was not read past the day 未到：对方账尚未读完',
+  NO_FILE: 'no word of the file 尚无对账文件消息',
+  FILE_BEING_READ: 'the file is being read 文件读取中',
+};
+const SIGNS = [
+  'EQUAL',
+  'DIFFERENT',
+  'MISSING_LOCALLY',
+  'NOT_BOOKED_LOCALLY',
+  'MISSING_AT_BANK',
+  'WAITING',
+] as const;
+
+/** `cardhub banks match|cases`: the books of banks. */
+export function register(program: Command, frame: Frame): void {
+  const group = addGroup(program, 'banks', { en: 'Matching with banks.', zh: '银行对账。' });
+  addCommand<MatchOptions>(group, frame, {
+    name: 'match',
+    summary: {
+      en: 'Match the books of a day, and keep each difference as a case.',
+      zh: '核对某日账目，差错逐笔立案。',
+    },
+    examples: [
+      'cardhub banks match --day 2026-09-09',
+      'cardhub banks match --day 2026-09-09 --bank sea --json',
+    ],
+    more:
+      'The running hub does this by itself for the newest days (banks.*.days); this is for a day that is older, or now.\n' +
+      'Again changes nothing. Exit code 1: a day could not be matched, or has open cases.',
+    options: (command) =>
+      command
+        .requiredOption('--day <day>', 'business day 日期')
+        .option('--bank <source>', 'only this bank 银行'),
+    run: match,
+  });
+  addCommand<CasesOptions>(group, frame, {
+    name: 'cases',
+    summary: { en: 'List open differences, each with what to do.', zh: '列出未结差错及处理建议。' },
+    examples: ['cardhub banks cases', 'cardhub banks cases --bank sea --day 2026-09-09 --all --json'],
+    more: 'Exit code 1: a case is open.',
+    options: (command) =>
+      command
+        .option('--day <day>', 'only this day 日期')
+        .option('--bank <source>', 'only this bank 银行')
+        .option('--all', 'with those that are closed or decided 含已结'),
+    run: cases,
+  });
+}
+
+async function match(call: Call<MatchOptions>): Promise<ExitCode> {
+  const config = await call.config();
+  const bank = call.options.bank ?? null;
+  const names = config.banks.map(({ source }) => source);
+  if (names.length === 0)
+    throw new CliError('USAGE', `${config.path} has no section banks; see docs/banks.md`);
+  if (bank !== null && !names.includes(bank))
+    throw new CliError('USAGE', `--bank: expected one of ${names.join(', ')}; came ${bank}`);
+  const request = { day: day(call.options.day, '--day'), bank };
+  const { askLocal } = await import('../operate/local-socket.js');
+  const { signal } = call.frame;
+  const answer = await askLocal(config.dataDir, 'match-banks', request, { timeoutMs: MATCH_MS_MAX, signal });
+  if (!answer.ok && answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
+  const days = answer.ok ? (answer.result as readonly DayReport[]) : await matchHere(call, config, request);
+  call.out.document({ days });
+  call.out.table(
+    ['bank 银行', 'outcome 结果', '=', 'X', 'N', 'U', 'B', 'I', 'changed 变动', 'open 未结'],
+    days.map((one) => [
+      one.bank,
+      OUTCOMES[one.outcome] + (one.behind === undefined ? '' : ` (${one.behind})`),
+      ...SIGNS.map((sign) => countOf(one, sign)),
+      String(one.changed),
+      String(one.open),
+    ]),
+  );
+  return days.length > 0 && days.every(({ outcome, open }) => outcome === 'MATCHED' && open === 0)
+    ? EXIT.ok
+    : EXIT.no;
+}
+
+function countOf({ totals }: DayReport, result: (typeof SIGNS)[number]): string {
+  if (totals === undefined) return '';
+  return String((totals.CORE?.counts[result] ?? 0) + (totals.VENDOR?.counts[result] ?? 0));
+}
+
+/** No hub runs: this process owns the log for the moment, and is the one that writes. */
+async function matchHere(
+  call: Call<MatchOptions>,
+  config: Config,
+  request: { readonly day: number; readonly bank: string | null },
+): Promise<readonly DayReport[]> {
+  const [{ openLog }, { openCodecs, recordCodec }, matching, { openCaseWriter }, { TOPICS }, { LogError }] =
+    await Promise.all([
+      import('../run/open-log.js'),
+      import('../run/codec.js'),
+      import('../run/bank-matching.js'),
+      import('../desk/case-writer.js'),
+      import('../../contracts/types.js'),
+      import('../log/log.js'),
+    ]);
+  const { tenant, banks } = config;
+  const log = await openLog(config);
+  try {
+    const id = matching.matchingId(tenant);
+    const [owner] = (await log.owners?.([id])) ?? [];
+    if (owner !== undefined)
+      throw new LogError('LOCKED', `the hub at ${owner.owner} does the matching; ask there`, 'later');
+    await log.applyTopics(TOPICS);
+    const codec = recordCodec(openCodecs(), `/${tenant}/hub`, call.frame.now);
+    const writer = await openCaseWriter(log, codec, id);
+    try {
+      return await matching.matchOne({ log, codec, tenant, banks }, writer, request);
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
+  const { bank, all } = call.options;
+  const only = call.options.day === undefined ? null : day(call.options.day, '--day');
+  const found = new Map<string, ReconCase>();
+  await withReader(await call.config(), async ({ log, codec }) => {
+    for await (const batch of log.read({
+      topic: 'hub.recon-case',
+      until: 'end',
+      signal: call.frame.signal,
+    })) {
+      for (const { key, value } of batch.records) {
+        if (value === null) found.delete(key);
+        else found.set(key, codec.decode('hub.recon-case', value) as ReconCase);
+      }
+    }
+  });
+  call.frame.signal.throwIfAborted();
+  const isOpen = ({ state }: ReconCase): boolean => state === 'OPEN' || state === 'HELD';
+  const shown = [...found.values()]
+    .filter((one) => (all === true || isOpen(one)) && (bank === undefined || one.source === bank))
+    .filter(({ businessDate }) => only === null || businessDate === only)
+    .sort((a, b) => a.businessDate - b.businessDate || (a.caseKey < b.caseKey ? -1 : 1));
+  const { CODES } = await import('../../contracts/codes.js');
+  const advice = new Map<string, { en: string; zh: string }>(
+    CODES['recon-advice'].map((one) => [one.code, one]),
+  );
+  const signs = new Map<string, { zh: string }>(CODES['recon-results'].map((one) => [one.code, one]));
+  call.out.document({
+    cases: shown.map((one) => ({
+      ...one,
+      whatToDo: { en: advice.get(one.advice)?.en ?? '', zh: advice.get(one.advice)?.zh ?? '' },
+    })),
+  });
+  call.out.table(
+    ['case 差错', 'result 结果', 'bank 银行(fen)', 'other 对方(fen)', 'state 状态', 'what to do 处理建议'],
+    shown.map((one) => [
+      one.caseKey,
+      `${signs.get(one.result)?.zh ?? ''} ${one.result}`,
+      one.bankFen === null ? '–' : String(one.bankFen),
+      one.localFen === null ? '–' : String(one.localFen),
+      one.state,
+      `${advice.get(one.advice)?.en ?? one.advice} ${advice.get(one.advice)?.zh ?? ''}`,
+    ]),
+  );
+  call.out.line(`${shown.length} cases 笔`);
+  return shown.some(isOpen) ? EXIT.no : EXIT.ok;
+}

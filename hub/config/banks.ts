@@ -1,0 +1,59 @@
+/** The `banks` section of hub.yaml: which card core and which power vendors belong to which bank. */
+import type { ConnectorSpec } from '../../connectors/sdk.js';
+import type { SourceDocument } from './document.js';
+import { nearest } from './nearest.js';
+import type { BankConfig, ConfigProblem } from './types.js';
+
+/** As hub.schema.json has accepted it and filled its defaults in. */
+export type RawBanks = Readonly<
+  Record<
+    string,
+    { readonly loads?: BankConfig['loads']; readonly power?: BankConfig['power']; readonly days: number }
+  >
+>;
+
+export function buildBanks(raw: RawBanks): BankConfig[] {
+  return Object.entries(raw).map(([source, { loads, power, days }]) => ({
+    ...{ source, loads, power: power ?? [], days },
+  }));
+}
+
+/** Every source that the section names must have a stream with the book that is meant, switched on. */
+export function checkBanks(document: SourceDocument, specs: readonly ConnectorSpec[]): ConfigProblem[] {
+  const data = asBlock(document.data);
+  const problems: ConfigProblem[] = [];
+  const having = (maps: string): string[] =>
+    Object.entries(asBlock(data['sources'])).flatMap(([name, block]) => {
+      const spec = specs.find(({ kind }) => kind === asBlock(block)['connector']);
+      const stream = spec?.streams.find((one) => one.maps === maps);
+      const given = asBlock(asBlock(asBlock(block)['streams'])[stream?.name ?? '']);
+      return stream === undefined || given['enabled'] === false ? [] : [name];
+    });
+  const refer = (path: readonly string[], name: unknown, maps: string, what: string, key = false): void => {
+    const known = having(maps);
+    if (typeof name !== 'string' || known.includes(name)) return;
+    const guess = nearest(name, known);
+    problems.push({
+      code: 'UNKNOWN_REFERENCE',
+      ...document.place([...path], key ? 'key' : 'value'),
+      path: path.join('.'),
+      message: `expected the name of a source with ${what}; ${JSON.stringify(name)} is none of: ${known.join(', ')}`,
+      ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
+    });
+  };
+  for (const [bank, block] of Object.entries(asBlock(data['banks']))) {
+    refer(['banks', bank], bank, 'bank-recon', 'reconciliation files', true);
+    const { loads, power } = asBlock(block);
+    refer(['banks', bank, 'loads', 'source'], asBlock(loads)['source'], 'top-up', 'top-ups');
+    for (const [index, vendor] of (Array.isArray(power) ? power : []).entries()) {
+      const path = ['banks', bank, 'power', String(index), 'source'];
+      refer(path, asBlock(vendor)['source'], 'power-purchase', 'orders for electricity');
+    }
+  }
+  return problems;
+}
+
+function asBlock(value: unknown): Record<string, unknown> {
+  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isBlock ? (value as Record<string, unknown>) : {};
+}

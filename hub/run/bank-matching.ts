@@ -1,0 +1,116 @@
+import { BankMatching, type BankReconDeps, type DayReport } from '../desk/bank-recon.js';
+import { openCaseWriter, type CaseWriter } from '../desk/case-writer.js';
+import { LogError, type Log } from '../log/log.js';
+import type { RecordCodec } from '../sync/rows.js';
+import type { OwnedTask } from './owner.js';
+
+/** `cardhub banks match` */
+export interface MatchRequest {
+  /** Days since 1970-01-01 in Shanghai. */
+  readonly day: number;
+  /** Null: every bank of hub.yaml. */
+  readonly bank: string | null;
+}
+
+/** The matching of banks in the running hub: looks once a minute, and when it is asked. */
+export interface MatchingTask extends OwnedTask {
+  /** @throws LogError UNAVAILABLE when another hub does the matching, or this one has just begun to */
+  match(request: MatchRequest): Promise<readonly DayReport[]>;
+}
+
+export interface MatchingOptions extends BankReconDeps {
+  readonly log: Log;
+  readonly codec: RecordCodec;
+  readonly everyMs?: number;
+  readonly onProblem: (error: unknown) => void;
+}
+
+const EVERY_MS = 60_000;
+
+export const matchingId = (tenant: string): string => `${tenant}/hub/bank-recon/0`;
+
+/** One day, from the log as it stands: somebody asks now, so nothing is waited for. */
+export async function matchOne(
+  deps: BankReconDeps,
+  writer: CaseWriter,
+  { day, bank }: MatchRequest,
+): Promise<readonly DayReport[]> {
+  const banks = deps.banks.filter(({ source }) => bank === null || source === bank);
+  return new BankMatching({ ...deps, banks }, day).run(writer, true);
+}
+
+export function matchingTask(options: MatchingOptions): MatchingTask {
+  const { log, codec, tenant, everyMs = EVERY_MS } = options;
+  const id = matchingId(tenant);
+  let writer: CaseWriter | null = null;
+  let owned: AbortSignal | null = null;
+  /** Another hub writes: only a new assignment may make this one a writer again. */
+  let fenced: LogError | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+  /** One at a time; a writer that has failed is opened again at the next. */
+  const exclusive = <T>(work: (writer: CaseWriter) => Promise<T>): Promise<T> => {
+    const done = last.then(async () => {
+      if (owned === null || owned.aborted) throw notOwned();
+      if (fenced !== null) throw fenced;
+      writer ??= await openCaseWriter(log, codec, id);
+      try {
+        return await work(writer);
+      } catch (error) {
+        if (error instanceof LogError && error.code === 'FENCED') fenced = error;
+        await writer.close().catch(() => undefined);
+        writer = null;
+        throw error;
+      }
+    });
+    last = done.catch(() => undefined);
+    return done;
+  };
+  return {
+    id,
+    async run(signal) {
+      owned = signal;
+      fenced = null;
+      let matching = new BankMatching({ ...options, signal });
+      try {
+        while (!signal.aborted) {
+          try {
+            await exclusive((open) => matching.run(open, false));
+          } catch (error) {
+            if (signal.aborted) break;
+            if (error instanceof LogError && (error.code === 'FENCED' || error.retry === 'never'))
+              throw error;
+            // Days that it had taken up may be unwritten: all is read again.
+            matching = new BankMatching({ ...options, signal });
+            options.onProblem(error);
+          }
+          await pause(everyMs, signal);
+        }
+      } finally {
+        owned = null;
+        await last;
+        await writer?.close().catch(() => undefined);
+        writer = null;
+      }
+    },
+    match: (request) => exclusive((open) => matchOne(options, open, request)),
+  };
+}
+
+function notOwned(): LogError {
+  const message =
+    'expected to own the matching of banks; another hub does, or this one has just begun. Try again';
+  return new LogError('UNAVAILABLE', message, 'later');
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+}
