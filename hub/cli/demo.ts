@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Campus } from '../../campus/main.js';
 import type { Config } from '../config/types.js';
 import type { OpenDoor } from '../demo/story.js';
+import type { Remarks } from '../demo/systems.js';
 import type { Runtime } from '../run/runtime.js';
 import { CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -16,7 +18,6 @@ interface Options {
   readonly for?: string;
 }
 
-const TICK_MS = 10_000;
 const DESK_PORT = 6001;
 
 /** `cardhub demo`: the simulated campus, the hub, and what happens, in one terminal. */
@@ -46,6 +47,7 @@ async function demo(call: Call<Options>): Promise<ExitCode> {
   const ending: (() => Promise<unknown>)[] = [];
   try {
     const { startCampus } = await import('../../campus/main.js');
+    const isNew = !existsSync(join(dir, 'campus'));
     const campus = await startCampus({
       dir: join(dir, 'campus'),
       seed: wholeNumber('--seed', options.seed, 0),
@@ -53,6 +55,7 @@ async function demo(call: Call<Options>): Promise<ExitCode> {
       life: { perHour: 20 },
     });
     ending.push(() => campus.close());
+    if (isNew) (await import('../demo/first-day.js')).liveFirst(campus);
     const brokers = options.kafka === true ? await broker(call, dir, ending) : undefined;
     await play(call, dir, campus, brokers, ending);
     return EXIT.ok;
@@ -75,9 +78,11 @@ async function play(
   const port = await freePort(wholeNumber('--port', options.port, 0));
   const { demoDesk } = await import('../demo/library-desk.js');
   const desk = await demoDesk(await freePort(port === 0 ? 0 : DESK_PORT));
-  const path = writeDemoConfig({ dir, campus, port, desk, ...(brokers === undefined ? {} : { brokers }) });
+  const log = brokers === undefined ? {} : { brokers };
+  const path = writeDemoConfig({ dir, campus, systems: 'all', port, desk, ...log });
+  const remarks = (await import('../demo/systems.js')).keepRemarks();
   const stop = new AbortController();
-  const runtime = await start(frame, path, stop, out);
+  const runtime = await start(frame, path, stop, out, remarks);
   ending.push(() => runtime.stop());
   const signals = [frame.signal, stop.signal];
   if (options.for !== undefined)
@@ -86,12 +91,13 @@ async function play(
   try {
     out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
     out.line(`Facade 接口: ${runtime.facade.url}`);
-    const pair = await tell(runtime, campus, signal, out);
+    const pair = await tell(runtime, campus, signal, out, remarks);
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, call));
     commands(call, relative(frame.cwd, path) || path, runtime.facade.url, pair);
     await askDesk(runtime, pair, out);
+    faultCommands(campus, out);
     out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
-    await watch(runtime, signal, out);
+    await (await import('./demo-watch.js')).watchSystems({ runtime, remarks, out, now: frame.now, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -102,6 +108,7 @@ async function start(
   path: string,
   stop: AbortController,
   out: Call<Options>['out'],
+  remarks: Remarks,
 ): Promise<Runtime> {
   const [{ loadConfig }, { startRuntime }] = await Promise.all([
     import('../config/load.js'),
@@ -122,9 +129,8 @@ async function start(
       out.note(error.message);
       stop.abort();
     },
-    onStream: (note) => {
-      if (note.kind === 'trouble') out.note(`${note.id}: ${note.error.message}`);
-    },
+    // What streams suffer from is told once, by the table of the systems.
+    onConnector: (source, note) => remarks.note(source, note),
   });
 }
 
@@ -134,14 +140,20 @@ async function tell(
   campus: Campus,
   signal: AbortSignal,
   out: Call<Options>['out'],
+  remarks: Remarks,
 ): Promise<OpenDoor | null> {
   const { filled, findOpenDoor, loseCard } = await import('../demo/story.js');
   await filled(runtime, signal);
   const { view } = runtime.status();
   out.line(
     `The topics are filled 主题已填充: ${view?.cards} cards 卡, ${view?.people} people 人员, ` +
-      `${view?.doors} doors 门, ${view?.grants} grants 授权`,
+      `${view?.doors} doors 门, ${view?.grants} grants 授权\n`,
   );
+  const [{ systemsOf }, { showSystems }] = await Promise.all([
+    import('../demo/systems.js'),
+    import('./systems-table.js'),
+  ]);
+  showSystems(out, systemsOf(runtime, remarks));
   const pair = await findOpenDoor(runtime);
   if (pair === null) return null;
   out.line(`\n  ${pair.cardKey} may enter ${pair.doorKey}: ALLOW 允许进门`);
@@ -180,30 +192,12 @@ async function askDesk(runtime: Runtime, pair: OpenDoor | null, out: Call<Option
   out.line(`  ${demoDeskCommand(libraryDesk.host, libraryDesk.port, card)}`);
 }
 
-/** One line every ten seconds, until the end. */
-async function watch(runtime: Runtime, signal: AbortSignal, out: Call<Options>['out']): Promise<void> {
-  let before = published(runtime);
-  while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, TICK_MS);
-      signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
-    });
-    const now = published(runtime);
-    if (now > before)
-      out.line(`${new Date().toISOString().slice(11, 19)}  ${now - before} rows published 行已发布`);
-    before = now;
-  }
-}
-
-function published(runtime: Runtime): number {
-  return runtime.status().streams.reduce((sum, stream) => sum + stream.published, 0);
+/** How to make a system fail, and to let it be well again. */
+function faultCommands(campus: Campus, out: Call<Options>['out']): void {
+  const faults = `${campus.urls.control}/control/faults`;
+  out.line('\nLet the power vendor of one group fail, then mend it. 让一家电控厂商停机，再恢复：');
+  out.line(`  curl -s ${faults} -d '{"target":"power-cascade","fault":"vendor-off","match":"west"}'`);
+  out.line(`  curl -s -X DELETE ${faults}`);
 }
 
 async function broker(call: Call<Options>, dir: string, ending: (() => Promise<unknown>)[]): Promise<string> {

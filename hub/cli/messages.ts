@@ -95,6 +95,21 @@ export const SINK_MESSAGES: Readonly<Record<SinkErrorCode, Message>> = {
   DATABASE: m('The database refused a statement.', '数据库拒绝执行语句。'),
 };
 
+/** Reasons of connectors that say more than the code does; others are explained by the code. */
+export const REASON_MESSAGES: Readonly<Record<string, Message | undefined>> = {
+  UPSTREAM: m(
+    'The gateway answers, but the vendor behind it does not: it is off, or its network is cut.',
+    '网关正常，但其后的第三方系统无应答：系统停机或网络中断。',
+  ),
+  WINDOW_CLOSED: m(
+    'The bank is closed for the night; it is asked again when it opens.',
+    '银行日终结算时段暂停服务，开放后自动恢复。',
+  ),
+  BUSY: m('The upstream system is busy.', '上游系统繁忙。'),
+  WSDL_CHANGED: m('The bank has changed its interface description.', '银行接口描述（WSDL）已变更。'),
+  CERTIFICATE_EXPIRED: m("The bank's certificate has ended.", '银行证书已过期。'),
+};
+
 export const LOCAL_MESSAGES: Readonly<Record<LocalErrorCode, Message>> = {
   NOT_RUNNING: m('No hub is running on this data folder.', '该数据目录上没有正在运行的 hub。'),
   IN_USE: m('A hub is running on this data folder already.', '该数据目录上已有 hub 在运行。'),

@@ -36,7 +36,8 @@ async function run({ frame, out, config }: Call<object>): Promise<ExitCode> {
         if (note.books.read > 0) log.debug({ stream: note.id, books: note.books }, 'batch');
       } else if (note.kind === 'gap') {
         log.warn(note, 'the upstream has dropped events that were never read');
-      } else log.info(note, note.kind === 'held' ? 'rows are missing upstream and held' : note.kind);
+      } else if (note.kind !== 'idle')
+        log.info(note, note.kind === 'held' ? 'rows are missing upstream and held' : note.kind);
     },
     onProblem: (what, error) => log.error({ err: error, what }, 'problem'),
     onFatal: (error) => {

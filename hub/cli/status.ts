@@ -4,6 +4,7 @@ import type { Config } from '../config/types.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { addCommand, type Call, type Frame } from './frame.js';
 import { withReader } from './open-reader.js';
+import { ageWord, troubleWords } from './systems-table.js';
 
 /** `cardhub status`: from the running hub, or from the log where none runs. */
 export function register(program: Command, frame: Frame): void {
@@ -24,7 +25,7 @@ async function status({ frame, out, config }: Call<object>): Promise<ExitCode> {
   const answer = await askLocal(loaded.dataDir, 'status', null, { timeoutMs: 5_000 });
   const found = answer.ok ? (answer.result as HubStatus) : await fromLog(loaded, frame.now());
   out.document(found);
-  show(out, found);
+  show(out, found, frame.now());
   return EXIT.ok;
 }
 
@@ -57,7 +58,7 @@ async function fromLog(config: Config, now: number): Promise<HubStatus> {
   };
 }
 
-function show(out: Call<object>['out'], found: HubStatus): void {
+function show(out: Call<object>['out'], found: HubStatus, now: number): void {
   out.line(
     found.running
       ? `running 运行中  ${found.facade ?? ''}  (${found.engine}, ${found.replica ?? ''})`
@@ -98,4 +99,10 @@ function show(out: Call<object>['out'], found: HubStatus): void {
       stream.owned === null ? '-' : stream.owned ? 'this hub' : 'other',
     ]),
   );
+  for (const { sourcePartition, trouble } of found.streams) {
+    // A running hub of an earlier version says nothing of trouble.
+    if (!trouble) continue;
+    const since = ageWord(Math.max(0, now - trouble.since));
+    out.line(`  ! ${sourcePartition}, for 已持续 ${since}: ${troubleWords(trouble)}`);
+  }
 }

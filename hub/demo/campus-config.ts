@@ -1,11 +1,15 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Campus } from '../../campus/main.js';
+import { roomMapCsv } from '../../campus/power/room-map.js';
+import { campusSources, doorSources } from './campus-sources.js';
 
 export interface DemoConfigOptions {
   readonly dir: string;
   readonly campus: Campus;
+  /** Default `doors`: card core and access control alone. */
+  readonly systems?: 'all' | 'doors';
   /** Absent: the embedded log. */
   readonly brokers?: string;
   readonly port: number;
@@ -20,7 +24,6 @@ export interface DemoConfigOptions {
  */
 export function writeDemoConfig(options: DemoConfigOptions): string {
   const { campus, dir } = options;
-  const { core, access } = campus.credentials;
   const config = {
     version: 1,
     tenant: 'demo',
@@ -31,34 +34,28 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
         : { engine: 'kafka', brokers: [options.brokers], prefix: 'demo.' },
     facade: { host: '127.0.0.1', port: options.port },
     ...(options.desk === undefined ? {} : { sip2: options.desk }),
-    sources: {
-      core: {
-        connector: 'card-core/gateway',
-        options: {
-          url: campus.urls.core,
-          appKey: core.appKey,
-          tripleDesKey: core.tripleDesKeyHex,
-          privateKey: core.privateKeyPem,
-          corePublicKey: core.corePublicKeyPem,
-        },
-        streams: { cards: { poll: '500ms' } },
-      },
-      gate: {
-        connector: 'access-control/rest',
-        options: { url: campus.urls.access, apiKey: access.apiKey },
-        streams: {
-          doors: { poll: '30s' },
-          grants: { poll: '10s' },
-          swipes: { poll: '1s', after: ['core/cards'] },
-        },
-        mapping: { personSource: 'core', cardSource: 'core' },
-      },
-    },
+    sources: options.systems === 'all' ? campusSources(campus) : doorSources(campus),
   };
+  if (options.systems === 'all') writeRoomMap(dir, roomMapCsv(campus.world));
   const path = join(dir, 'hub.yaml');
   const head =
     '# Written by `cardhub demo` at each start: the ports of the simulated campus change.\n' +
     '# 由 cardhub demo 每次启动时生成；其中的密钥只属于模拟校园。\n';
   writeFileSync(path, head + stringify(config), { mode: 0o600 });
   return path;
+}
+
+/** The dormitory office's table. An unchanged one is left alone: its time is the age of what it says. */
+function writeRoomMap(dir: string, table: string): void {
+  const path = join(dir, 'rooms', 'rooms.csv');
+  mkdirSync(join(dir, 'rooms'), { recursive: true });
+  if (textOf(path) !== table) writeFileSync(path, table);
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
 }

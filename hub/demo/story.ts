@@ -88,12 +88,17 @@ async function sample<T>(
   return [...found.values()];
 }
 
-/** Settles when every stream has a complete listing or a drained feed on record, and the view has it. */
+/**
+ * Settles when every stream has read all that its upstream had, or stands still with a reason, and the view has it.
+ */
 export async function filled(runtime: Runtime, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const { view, streams } = runtime.status();
-    if (view?.ready === true && view.lag === 0 && streams.every(({ asOf }) => asOf > 0)) return;
+    const isRead = streams.every(
+      ({ owned, caughtUpAt, trouble }) => owned === false || caughtUpAt !== null || trouble !== null,
+    );
+    if (view?.ready === true && view.lag === 0 && isRead) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -21,6 +21,7 @@ import { searchable } from '../search/campus.js';
 import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
 import { alertHandler } from './alert.js';
+import { watchHealth } from './health.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
 import { matchingTask, type MatchingTask, type MatchRequest } from './bank-matching.js';
 import { openIntake, type Intake } from './intake.js';
@@ -71,7 +72,12 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     for (const end of ending.splice(0).reverse()) await end();
   };
   try {
-    const hub = await openHub(config, options);
+    const health = watchHealth(options.now ?? Date.now);
+    const onStream: HubOptions['onStream'] = (note) => {
+      health.note(note);
+      options.onStream?.(note);
+    };
+    const hub = await openHub(config, { ...options, onStream });
     ending.push(() => hub.close());
     const replica = replicaName(config.dataDir);
     const journal = await openJournal(hub.log, hub.codec, `${config.tenant}/hub/${replica}/0`, hub.now);
@@ -88,7 +94,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const owner = await startPulling(hub, view, matching, options, ending);
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
-    const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica });
+    const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
     const local = await startLocal(hub, { journal, view, matching }, status);
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };

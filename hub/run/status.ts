@@ -4,10 +4,11 @@ import type { StandingAlert } from '../views/alerts.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
 import type { Owner } from './owner.js';
+import type { Health, StreamHealth } from './health.js';
 import type { Position } from '../../contracts/types.js';
 
-/** What `cardhub status` shows of one stream. */
-export interface StreamStatus {
+/** What `cardhub status` shows of one stream. Trouble is known of the streams that the asked hub pulls itself. */
+export interface StreamStatus extends StreamHealth {
   readonly sourcePartition: string;
   /** This hub pulls it; null: asked without a running hub. */
   readonly owned: boolean | null;
@@ -55,9 +56,10 @@ export interface StatusParts {
   readonly facade: FacadeServer;
   readonly owner: Owner;
   readonly replica: string;
+  readonly health: Health;
 }
 
-export function statusOf({ hub, view, follower, facade, owner, replica }: StatusParts): HubStatus {
+export function statusOf({ hub, view, follower, facade, owner, replica, health }: StatusParts): HubStatus {
   const owned = new Set(owner.owned());
   const positions = hub.directory.positions();
   return {
@@ -75,9 +77,10 @@ export function statusOf({ hub, view, follower, facade, owner, replica }: Status
       faults: follower.faults,
     },
     alerts: view.alerts.list(hub.now()).map(alertStatus),
-    streams: hub.streams.map(({ deps }) =>
-      streamStatus(deps.id, positions.get(deps.id), owned.has(deps.id), hub.now()),
-    ),
+    streams: hub.streams.map(({ deps: { id } }) => {
+      const isOwned = owned.has(id);
+      return streamStatus(id, positions.get(id), isOwned, hub.now(), isOwned ? health.of(id) : undefined);
+    }),
   };
 }
 
@@ -86,6 +89,7 @@ export function streamStatus(
   position: Position | undefined,
   owned: boolean | null,
   now: number,
+  { trouble, caughtUpAt }: StreamHealth = { trouble: null, caughtUpAt: null },
 ): StreamStatus {
   const asOf = position?.asOf ?? 0;
   const total = position?.books.total;
@@ -100,5 +104,7 @@ export function streamStatus(
     read: total?.read ?? 0,
     published: total?.published ?? 0,
     quarantined: Object.values(total?.quarantined ?? {}).reduce((sum, count) => sum + count, 0),
+    trouble,
+    caughtUpAt,
   };
 }

@@ -15,6 +15,8 @@ const BACKOFF_MS_MIN = 500;
 const BACKOFF_MS_MAX = 30_000;
 /** What only a person can mend is tried again at this pace, so that mending it is enough. */
 const BACKOFF_MS_NEVER = 60_000;
+/** Longest pause before a stream looks again what is due: a file's time may lie months ahead, beyond what a timer can. */
+const PAUSE_MS_MAX = 3_600_000;
 
 export interface RunnerOptions {
   readonly deps: StreamDeps;
@@ -103,7 +105,7 @@ function pause(ms: number, signal: AbortSignal, commands?: CommandQueue): Promis
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, Math.min(ms, PAUSE_MS_MAX));
     signal.addEventListener('abort', end);
     commands?.onArrival(end);
     if (signal.aborted) end();

@@ -59,7 +59,9 @@ export type StreamNote =
   | { readonly kind: 'held'; readonly id: string; readonly count: number; readonly number: number }
   /** The upstream has dropped entries of its feed that were never read, and no listing can bring them back. */
   | { readonly kind: 'gap'; readonly id: string; readonly detail: string }
-  | { readonly kind: 'trouble'; readonly id: string; readonly error: Error; readonly retryInMs: number };
+  | { readonly kind: 'trouble'; readonly id: string; readonly error: Error; readonly retryInMs: number }
+  /** All that the upstream had is in the log; said before each wait for the next poll. */
+  | { readonly kind: 'idle'; readonly id: string };
 
 /** Absent rows ended in one append. */
 const CLOSE_CHUNK = 5_000;
@@ -139,6 +141,7 @@ export class StreamRun {
     if (next.kind === 'wait') {
       await this.#expireQuarantine(now);
       await this.settle();
+      this.deps.note({ kind: 'idle', id: this.deps.id });
       return Math.max(1, next.until - now);
     }
     if (next.kind === 'feed') await this.#feedStep(signal);
