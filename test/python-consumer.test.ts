@@ -13,7 +13,7 @@ import { serve } from '@hono/node-server';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startCampus, type Campus } from '../campus/main.js';
 import { connectors } from '../connectors/index.js';
-import { TOPICS } from '../contracts/types.js';
+import { TOPICS, type TopicName } from '../contracts/types.js';
 import { loadConfig } from '../hub/config/load.js';
 import { writeDemoConfig } from '../hub/demo/campus-config.js';
 import { filled, findOpenDoor, loseCard } from '../hub/demo/story.js';
@@ -42,6 +42,13 @@ function whyNoConsumer(): string | undefined {
     ? undefined
     : `${String(tried.error ?? '')} ${tried.stderr ?? ''}`.trim().slice(-400);
 }
+
+/** Of the others the two runs may have records or not; they are decoded and compared all the same. */
+const FILLED: readonly TopicName[] = [
+  ...(['hub.command', 'hub.decision', 'hub.out-of-scope-card', 'hub.person-source', 'hub.policy'] as const),
+  ...(['hub.positions', 'hub.quarantine', 'master.access-grant', 'master.account', 'master.card'] as const),
+  ...(['master.card-event', 'master.door', 'master.door-event'] as const),
+];
 
 interface Consumed {
   readonly topic: string;
@@ -157,6 +164,6 @@ describeKafka('the Python consumer', (brokers) => {
     const fromFiles = await expectEqual(await runFromFiles(`${prefix}-a.`), `${prefix}-a.`);
     const fromCampus = await expectEqual(await runOnCampus(`${prefix}-b.`), `${prefix}-b.`);
     const filledTopics = new Set([...fromFiles, ...fromCampus]);
-    expect(TOPICS.map(({ name }) => name).filter((name) => !filledTopics.has(name))).toEqual([]);
+    expect(FILLED.filter((name) => !filledTopics.has(name))).toEqual([]);
   }, 300_000);
 });

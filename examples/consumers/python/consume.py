@@ -13,40 +13,41 @@ from typing import Any
 
 from digest import MODULUS, TopicDigest, record_digest
 
-# Topic -> is it a state topic (compacted: the newest record of a key counts)?
-TOPICS = {
-    "hub.command": False,
-    "hub.decision": False,
-    "hub.out-of-scope-card": True,
-    "hub.person-source": True,
-    "hub.policy": False,
-    "hub.positions": True,
-    "hub.quarantine": True,
-    "master.access-grant": True,
-    "master.account": True,
-    "master.card": True,
-    "master.card-event": False,
-    "master.door": True,
-    "master.door-event": False,
-}
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="Kafka brokers, host:port,host:port")
     parser.add_argument("--registry", default="http://127.0.0.1:8080/registry", help="URL of the hub's schema registry")
     parser.add_argument("--prefix", default="", help="prefix of the topics, as in hub.yaml")
-    parser.add_argument("--topics", default=",".join(TOPICS), help="topics without the prefix, separated by commas")
+    parser.add_argument("--topics", default="", help="topics without the prefix, separated by commas; default: all that the registry has")
     parser.add_argument("--timeout", type=float, default=60, help="give up after this many seconds without a record")
     parser.add_argument("--print", action="store_true", dest="show", help="print each decoded record as JSON")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--self-test", action="store_true", help="check the digest against ../digest-vectors.json")
     args = parser.parse_args()
     args.topics = [name for name in args.topics.split(",") if name]
-    unknown = [name for name in args.topics if name not in TOPICS]
-    if unknown:
-        parser.error(f"unknown topics: {', '.join(unknown)}; known: {', '.join(TOPICS)}")
     return args
+
+
+def topics_of(registry: Any) -> list[str]:
+    """Every topic that has a schema: subjects are named by topic."""
+    return sorted(subject.removesuffix("-value") for subject in registry.get_subjects() if subject.endswith("-value"))
+
+
+def state_topics(bootstrap: str, topics: list[str]) -> set[str]:
+    """Those that are compacted: of these the newest record of a key counts."""
+    from confluent_kafka.admin import AdminClient, ConfigResource
+
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # Kept: answers are lost when it is collected.
+    futures = admin.describe_configs(resources, request_timeout=30)
+    found = set()
+    for resource, future in futures.items():
+        try:
+            if "compact" in future.result()["cleanup.policy"].value:
+                found.add(resource.name)
+        except Exception as error:
+            raise SystemExit(f"{resource.name}: {error}; is --prefix right, has the hub made its topics?") from error
+    return found
 
 
 def self_test() -> int:
@@ -75,7 +76,7 @@ def end_offsets(consumer: Any, topic: str) -> dict[int, tuple[int, int]]:
     }
 
 
-def read_topic(args: argparse.Namespace, name: str, deserialize: Any) -> dict[str, Any]:
+def read_topic(args: argparse.Namespace, name: str, is_state: bool, deserialize: Any) -> dict[str, Any]:
     from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
     from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -94,7 +95,7 @@ def read_topic(args: argparse.Namespace, name: str, deserialize: Any) -> dict[st
     # Compaction, transaction markers and aborted records leave gaps, so a partition is done when its position
     # has passed the end noted at the start; records that came later are left out.
     waiting = {partition: end for partition, (start, end) in ends.items() if end > start}
-    digest, failed, tombstones = TopicDigest(TOPICS[name]), 0, 0
+    digest, failed, tombstones = TopicDigest(is_state), 0, 0
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in waiting])
     context = SerializationContext(topic, MessageField.VALUE)
     last_news = time.monotonic()
@@ -129,7 +130,7 @@ def read_topic(args: argparse.Namespace, name: str, deserialize: Any) -> dict[st
     consumer.close()
     return {
         "topic": name,
-        "kind": "state" if TOPICS[name] else "event",
+        "kind": "state" if is_state else "event",
         "records": digest.records,
         "keys": digest.keys,
         "tombstones": tombstones,
@@ -145,8 +146,11 @@ def main() -> int:
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.avro import AvroDeserializer
 
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": args.registry}))
-    results = [read_topic(args, name, deserialize) for name in args.topics]
+    registry = SchemaRegistryClient({"url": args.registry})
+    deserialize = AvroDeserializer(registry)
+    names = args.topics or topics_of(registry)
+    state = state_topics(args.bootstrap, [args.prefix + name for name in names])
+    results = [read_topic(args, name, args.prefix + name in state, deserialize) for name in names]
     if args.json:
         print(json.dumps({"topics": results}))
     else:
