@@ -1,12 +1,15 @@
 import { ConnectorError, type ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblem } from '../config/types.js';
 import { LogError, type LogErrorCode } from '../log/log.js';
+import { FacadeError } from '../facade/server.js';
+import { Sip2Error } from '../sip2/server.js';
 import { SinkError } from '../sink/error.js';
 import { LocalSocketError, type LocalErrorCode } from '../operate/local-socket.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import {
   CLI_MESSAGES,
   CONNECTOR_MESSAGES,
+  LISTEN_MESSAGES,
   LOCAL_MESSAGES,
   LOG_MESSAGES,
   SINK_MESSAGES,
@@ -90,6 +93,11 @@ export function explain(error: unknown, interrupted: boolean): Explained {
   if (error instanceof SinkError) {
     const exit = error.code === 'CONFIG' || error.code === 'TABLE' ? EXIT.usage : EXIT.upstream;
     return { code: `sink.${error.code}`, message: error.message, meaning: SINK_MESSAGES[error.code], exit };
+  }
+  if (error instanceof FacadeError || error instanceof Sip2Error) {
+    const of = error instanceof FacadeError ? 'facade' : 'sip2';
+    const meaning = LISTEN_MESSAGES[error.code];
+    return { code: `${of}.${error.code}`, message: error.message, meaning, exit: EXIT.usage };
   }
   if (error instanceof LocalSocketError) return explainLocal(error.code, error.message);
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -14,6 +14,8 @@ interface InitOptions {
   readonly force?: boolean;
 }
 
+/** As `tenant` in hub.schema.json. */
+const TENANT = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const HEAD_BYTES = 64 * 1024;
 
 /** `cardhub init`: writes hub.yaml from connectors' samples or from the headers of export files. */
@@ -45,6 +47,12 @@ async function init(call: Call<InitOptions>): Promise<ExitCode> {
   const { frame, out, options } = call;
   if (options.connector === undefined && options.from === undefined) {
     throw new CliError('USAGE', 'expected --connector <kind> or --from <file>; neither was given');
+  }
+  if (!TENANT.test(options.tenant)) {
+    throw new CliError(
+      'USAGE',
+      `--tenant: expected a short name of lower-case letters, digits and hyphens (at most 32, no hyphen first), came ${JSON.stringify(options.tenant)}`,
+    );
   }
   const path = resolve(frame.cwd, options.config);
   const factories = await frame.services.connectors();

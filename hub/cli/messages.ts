@@ -1,3 +1,5 @@
+import type { FacadeError } from '../facade/server.js';
+import type { Sip2Error } from '../sip2/server.js';
 import type { ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblemCode } from '../config/types.js';
 import type { LogErrorCode } from '../log/log.js';
@@ -108,6 +110,18 @@ export const REASON_MESSAGES: Readonly<Record<string, Message | undefined>> = {
   BUSY: m('The upstream system is busy.', '上游系统繁忙。'),
   WSDL_CHANGED: m('The bank has changed its interface description.', '银行接口描述（WSDL）已变更。'),
   CERTIFICATE_EXPIRED: m("The bank's certificate has ended.", '银行证书已过期。'),
+};
+
+/** Of the facade and of the library desk: what keeps them from listening. */
+export const LISTEN_MESSAGES: Readonly<Record<FacadeError['code'] | Sip2Error['code'], Message>> = {
+  NOT_LOOPBACK: m('This address needs clients that authenticate.', '该地址要求客户端认证。'),
+  NOT_ENCRYPTED: m('This address needs TLS.', '该地址要求使用 TLS。'),
+  PORT_IN_USE: m(
+    'Another process listens there. Stop it, or choose another port.',
+    '端口已被占用，请停止占用的进程或更换端口。',
+  ),
+  LISTEN_FAILED: m('The system refuses to listen there.', '系统不允许在该地址监听。'),
+  TLS_FILES: m('Certificate or key cannot be used.', '证书或私钥无法使用。'),
 };
 
 export const LOCAL_MESSAGES: Readonly<Record<LocalErrorCode, Message>> = {

@@ -41,7 +41,7 @@ export function register(program: Command, frame: Frame): void {
       en: 'Announce that so many rows will go (graduation).',
       zh: '预告将有若干行消失（如毕业离校）。',
     },
-    examples: ['cardhub batch announce core/cards --count 8000 --until 2026-07-05'],
+    examples: ['cardhub batch announce core/cards --count 8000 --until 2027-07-05'],
     options: (command) =>
       command
         .requiredOption('--count <rows>', 'at most so many rows may go')
@@ -99,5 +99,12 @@ async function announce(call: Call<AnnounceOptions>): Promise<ExitCode> {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(call.options.until) || Number.isNaN(start)) {
     throw new CliError('USAGE', `--until: expected a date as YYYY-MM-DD, got ${call.options.until}`);
   }
-  return give(call, 'BATCH_ANNOUNCE', { count, until: start - SHANGHAI_OFFSET_MS + DAY_MS });
+  const until = start - SHANGHAI_OFFSET_MS + DAY_MS;
+  if (until <= call.frame.now()) {
+    throw new CliError(
+      'USAGE',
+      `--until: expected today or a later day, got ${call.options.until}, which is past`,
+    );
+  }
+  return give(call, 'BATCH_ANNOUNCE', { count, until });
 }

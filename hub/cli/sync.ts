@@ -93,10 +93,37 @@ function show(out: Call<object>['out'], report: OnceReport): void {
     );
     out.line(`  上游缺少 ${held} 行，已暂缓处理；请查看 cardhub snapshot list`);
   }
+  for (const { en, zh } of suspicions(report)) {
+    out.line(en);
+    out.line(`  ${zh}`);
+  }
   out.line(report.balanced ? 'The books balance. 账目平衡。' : 'The books do NOT balance. 账目不平衡。');
 }
 
 function counts(lines: BookLines, field: 'filtered' | 'quarantined' | 'marked'): string {
   const entries = Object.entries(lines[field]);
   return entries.length === 0 ? '0' : entries.map(([name, count]) => `${name} ${count}`).join(', ');
+}
+
+/** Below this a share says nothing. */
+const ROWS_MIN = 20;
+const SHARE_MIN = 0.9;
+
+/**
+ * Books that balance and yet cannot be right: nearly every row refused, or marked in the same way. A wrong encoding, a
+ * wrong column or a reader profile that does not fit look like this.
+ */
+export function suspicions(report: Pick<OnceReport, 'streams'>): { en: string; zh: string }[] {
+  return report.streams.flatMap((stream) => {
+    const name = `${stream.source}/${stream.stream}`;
+    const found = (['quarantined', 'marked'] as const).flatMap((field) =>
+      Object.entries(stream[field]).filter(
+        ([, count]) => stream.read >= ROWS_MIN && count >= SHARE_MIN * stream.read,
+      ),
+    );
+    return found.map(([code, count]) => ({
+      en: `WARNING ${name}: ${count} of ${stream.read} rows have ${code}. Look at the encoding, the columns, the codes and the reader profile of this source.`,
+      zh: `警告 ${name}：${stream.read} 行中有 ${count} 行为 ${code}，请检查该数据源的编码、列映射、代码表和读卡器配置。`,
+    }));
+  });
 }

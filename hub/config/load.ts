@@ -6,6 +6,7 @@ import { buildConfig, type RawConfig } from './build.js';
 import { readDocument, type SourceDocument } from './document.js';
 import { parseLogOption, type LogOption } from './log-option.js';
 import { nearest } from './nearest.js';
+import { checkProfiles } from './profile-references.js';
 import { checkReferences } from './references.js';
 import { checkSip2 } from './sip2.js';
 import { checkSchema, readHubSchema, unknownKey } from './schema-problems.js';
@@ -117,7 +118,11 @@ function checkAll(
       problems.push(...checkSchema(document, options.readerProfileSchema, profile, base));
     }
   }
-  problems.push(...checkKafka(document, log), ...checkReferences(document, options.specs));
+  problems.push(
+    ...checkKafka(document, log),
+    ...checkReferences(document, options.specs),
+    ...checkProfiles(document),
+  );
   problems.push(...checkSip2(document), ...checkBanks(document, options.specs));
   return problems;
 }

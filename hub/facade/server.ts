@@ -9,6 +9,8 @@ import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests that are late: by default every 30 s, whatever the limits say. */
+const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 };
 const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_MAX = 2_000;
 /** Requests under way get this long at the end. */
@@ -69,7 +71,7 @@ export async function startFacade(
 
 async function listen(app: Pick<Hono, 'fetch'>, hostname: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ maxHeaderSize: 16_384 }, createListener(app.fetch));
+    const server = createServer(SERVER_OPTIONS, createListener(app.fetch));
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const inUse = cause.code === 'EADDRINUSE';
       const message = inUse

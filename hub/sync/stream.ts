@@ -287,7 +287,8 @@ export class StreamRun {
     const name = page.listing ?? null;
     const end = { usable: page.absenceUsable !== false, name, now: deps.now() };
     const verdict = await (this.#watch as AbsenceWatch).judge(progress, end, signal);
-    progress.held = null;
+    // A listing whose absences may not be believed says nothing of those that are held.
+    if (end.usable) progress.held = null;
     if (verdict.kind === 'close') {
       const close = (topic: string, value: object): ContractRecord | null =>
         deps.closeAbsent(topic, value, page.asOf);

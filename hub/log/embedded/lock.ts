@@ -31,7 +31,7 @@ export function lockStore(dir: string, now: () => number): StoreLock {
   };
   // A link appears whole or not at all, which a file that is being written does not.
   const draft = join(dir, `writer.lock.${process.pid}`);
-  writeFileSync(draft, JSON.stringify(mine));
+  writeDraft(dir, draft, JSON.stringify(mine));
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (linked(draft, file)) return { release: () => release(file, mine) };
@@ -42,6 +42,22 @@ export function lockStore(dir: string, now: () => number): StoreLock {
     throw new LogError('LOCKED', `${file} changes hands all the time; is another hub starting?`, 'later');
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/** A folder that this user may not write to is no fault of ours: said plainly, before anything else is tried. */
+function writeDraft(dir: string, draft: string, text: string): void {
+  try {
+    writeFileSync(draft, text);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw cause;
+    throw new LogError(
+      'UNAVAILABLE',
+      `${dir}: expected a folder that this user may write to, came one that refuses it (${code}). Give its owner the right, run as that user, or work in another folder: CARDHUB_DATA=<folder>, or \`data:\` in hub.yaml. \`read\`, \`status\` and \`reconcile\` only read.`,
+      'never',
+      { cause },
+    );
   }
 }
 
