@@ -222,7 +222,8 @@ it('every decision, kept as bytes and rebuilt from them, is the one that was giv
       log.add({ decidedAt: NOW, purpose: purposeName(resourceType), action, subject, resource, decision });
       given.push({ decision, policy });
     }),
-    { numRuns: 2_000 },
+    // The seed is fixed: with another one a rare reason may not occur at all, and then nothing would be shown of it.
+    { numRuns: 2_000, seed: 20261123 },
   );
   return log.close().then(() => {
     expect(kept).toHaveLength(given.length);
