@@ -267,7 +267,7 @@ async function writeBooks(log: Log, codec: RecordCodec): Promise<void> {
 }
 
 describe('a matching that is killed', () => {
-  it('eight times: every case once, as if nothing had happened', { timeout: 120_000 }, async () => {
+  it('eight times: every case once, as if nothing had happened', { timeout: 300_000 }, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'cardhub-matching-killed-'));
     const codec = recordCodec(openCodecs(), '/demo/hub', Date.now);
     const opened = (name: string, readOnly = false) =>
