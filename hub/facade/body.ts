@@ -6,8 +6,8 @@ import type { ReadRequest } from './listener.js';
 
 export const BODY_BYTES_MAX = 65_536;
 export const DEPTH_MAX = 32;
-/** A text shorter than this cannot be deep enough to hurt, so it is not scanned. */
-const SCAN_FROM = 2_048;
+/** A text no longer than this cannot be deeper. */
+const SCAN_FROM = 2 * DEPTH_MAX;
 
 export type Body =
   | { readonly ok: true; readonly value: unknown }

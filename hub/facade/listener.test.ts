@@ -75,6 +75,14 @@ it('a body that is longer than the limit is refused without being read, and the 
   expect(await talk(port, [head('chunked'), chunk, chunk, chunk], /bytes$/)).toMatch(/^HTTP\/1\.1 413/);
 });
 
+it('a body of 32 levels is read, one of 33 is not', async () => {
+  const { port } = await start();
+  const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+  const ask = (text: string): Promise<string> => talk(port, [head(text.length), text], /(nesting|\})$/);
+  expect(await ask(nested(32))).toMatch(/^HTTP\/1\.1 200/);
+  expect(await ask(nested(33))).toMatch(/^HTTP\/1\.1 400[^]*32 levels/);
+});
+
 it('bytes that are no UTF-8, and a key that stands twice, are refused', async () => {
   const { port } = await start();
   const bytes = Buffer.from([0x22, 0xd5, 0xc5, 0x22]);
