@@ -74,6 +74,18 @@ describe('a call to an upstream', () => {
     expect(await refused()).toMatchObject({ code: 'TOO_LARGE' });
   });
 
+  it('refuses an answer that is compressed although plain bytes were asked for', async () => {
+    const { refused } = await upstream((_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      response.end(Buffer.alloc(1_000));
+    });
+    const error = await refused();
+    expect([error.code, error.message]).toEqual([
+      'PROTOCOL',
+      expect.stringContaining('content-encoding gzip'),
+    ]);
+  });
+
   it('waits as long as the upstream asks, and not at all when it asks for too long', async () => {
     let calls = 0;
     const patient = await upstream((_, response) => {

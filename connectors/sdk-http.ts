@@ -203,6 +203,18 @@ function rateLimit(perSecond: number, tools: HttpTools): (signal: AbortSignal) =
   };
 }
 
+/** We ask for plain bytes: what was not asked for may unpack to any size. */
+function refuseCompressed({ headers, body }: Dispatcher.ResponseData, what: string): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return;
+  body.on('error', () => undefined).destroy();
+  throw new ConnectorError(
+    'PROTOCOL',
+    `${what}: expected a plain answer, came one with content-encoding ${String(encoding).slice(0, 32)}`,
+    'later',
+  );
+}
+
 async function exchange(
   pool: Pool,
   request: HttpRequest,
@@ -219,6 +231,7 @@ async function exchange(
       body: request.body ?? null,
       signal: AbortSignal.any([signal, deadline]),
     });
+    refuseCompressed(answer, what);
     const body = await boundedBody(answer, limits.bodyBytes, what);
     const isRedirect = answer.statusCode >= 300 && answer.statusCode < 400 && answer.statusCode !== 304;
     if (isRedirect) {

@@ -245,6 +245,29 @@ test('init refuses a file without a header, and one that lacks the card number',
   expect(await run(['init', '--connector', 'x'], { cwd })).toMatchObject({ exit: 2 });
 });
 
+test('decide tells a line that is no request so, and answers the next', async () => {
+  const { RequestRefused } = await import('../run/decider.js');
+  const openDecider = async () => ({
+    decide: async (request: unknown) => {
+      if (!('subject' in (request as object))) throw new RequestRefused('subject: expected an object');
+      return { decision: true };
+    },
+    close: async () => undefined,
+  });
+  const setting = { cwd: folderWith(HUB), stdin: '{"a":1}\n{"subject":1}', services: { openDecider } };
+  const { exit, stdout } = await run(['decide'], setting);
+  expect(exit).toBe(2);
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { error: { code: 'BAD_REQUEST', line: 1, message: 'subject: expected an object' } },
+    { decision: true },
+  ]);
+});
+
 test('decide answers each line in order; a line that is no JSON spoils only itself', async () => {
   const openDecider = async () => ({
     decide: async (request: unknown) => ({ decision: true, request }),

@@ -17,7 +17,7 @@ export function register(program: Command, frame: Frame): void {
       `echo '{"subject":{"type":"card","id":"core:100123"},"action":{"name":"enter"},"resource":{"type":"door","id":"gate:1"}}' | cardhub decide`,
     ],
     more:
-      'A line that is not JSON gets {"error": …} as its answer, the others are answered all the same, and the\n' +
+      'A line that is no JSON, or no such request, gets {"error": …} as its answer, the others are answered all the same, and the\n' +
       'command ends with exit code 2. A deny is an answer like any other: exit code 0.',
     run: async (call) => {
       const decider = await open(await call.config(), { signal: frame.signal });
@@ -40,7 +40,15 @@ async function answerAll({ frame, out }: Call<object>, decider: Decider): Promis
       refused++;
       const message = line.tooLong ? 'the line is too long' : 'expected one JSON object on the line';
       out.jsonLine({ error: { code: line.tooLong ? 'TOO_LARGE' : 'NOT_JSON', line: line.number, message } });
-    } else out.jsonLine(await decider.decide(request));
+    } else {
+      const answer = await decider.decide(request).catch(async (error: unknown) => {
+        const { RequestRefused } = await import('../run/decider.js');
+        if (!(error instanceof RequestRefused)) throw error;
+        refused++;
+        return { error: { code: 'BAD_REQUEST', line: line.number, message: error.message } };
+      });
+      out.jsonLine(answer);
+    }
   }
   return refused > 0 ? EXIT.usage : EXIT.ok;
 }

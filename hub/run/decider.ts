@@ -28,6 +28,11 @@ async function assertTopics(log: Log): Promise<void> {
   }
 }
 
+/** The request is none: the message says what was expected and what came. */
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused';
+}
+
 export async function openDecider(config: Config, options: { signal: AbortSignal }): Promise<LogDecider> {
   const log = await openLog(config, { readOnly: true });
   await assertTopics(log);
@@ -72,6 +77,8 @@ export async function openDecider(config: Config, options: { signal: AbortSignal
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(request),
       });
+      // AuthZEN's errors are sentences.
+      if (response.status !== 200) throw new RequestRefused(await response.text());
       return (await response.json()) as unknown;
     },
     close,
