@@ -5,7 +5,7 @@ import { startBroker, whyNoBroker, type Broker } from './broker.js';
 import { ABSENT_VARIABLE, BROKERS_VARIABLE, SKIPS_VARIABLE } from './variables.js';
 
 /**
- * One broker for the whole run of the project `system`: `KAFKA_BROKERS` if it is set, else one that is started
+ * One broker for the whole run of the project `kafka`: `KAFKA_BROKERS` if it is set, else one that is started
  * here if Java and Maven (or the cached jars) are there. Workers learn of it through the environment.
  */
 export default async function setup(): Promise<() => Promise<void>> {
