@@ -96,7 +96,9 @@ export async function filled(runtime: Runtime, signal: AbortSignal): Promise<voi
     signal.throwIfAborted();
     const { view, streams } = runtime.status();
     const isRead = streams.every(
-      ({ owned, caughtUpAt, trouble }) => owned === false || caughtUpAt !== null || trouble !== null,
+      // Nobody's yet, while a group shares out, or another hub's: then what is on record tells.
+      ({ owned, asOf, caughtUpAt, trouble }) =>
+        owned === false ? asOf > 0 : caughtUpAt !== null || trouble !== null,
     );
     if (view?.ready === true && view.lag === 0 && isRead) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
