@@ -52,11 +52,14 @@ async function start(): Promise<string> {
     stream.on('data', (part: Buffer) => (said += String(part)));
   const deadline = Date.now() + 45_000;
   while (Date.now() < deadline && child.exitCode === null) {
-    const found = (await run('status')).document as HubStatus;
+    const { exit, document } = await run('status');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Refused as long as the hub has not made its log yet.
+    if (exit !== 0) continue;
+    const found = document as HubStatus;
     const full = found.streams.length > 0 && found.streams.every(({ asOf }) => asOf > 0);
     if (found.facade !== null && found.view?.ready === true && found.view.lag === 0 && full)
       return found.facade;
-    await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error(`the hub did not start: ${said.slice(-2_000)}`);
 }
