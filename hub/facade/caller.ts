@@ -1,0 +1,67 @@
+/**
+ * Who calls, and what it may ask: what every handler behind the facade asks before it answers. Where no clients are
+ * configured the facade is open, and every request comes from `OPEN`.
+ */
+import type { Context } from 'hono';
+
+/** What a client may be allowed to do; one route asks for one of them. */
+export const SCOPES = [
+  /** AuthZEN evaluation and evaluations. */
+  'decide',
+  /** AuthZEN search. */
+  'search',
+  /** Identity check: match or not, card state, person class, masked name. */
+  'identity',
+  /** Money of a person's card, beside an identity check. */
+  'balance',
+  /** Whether a bank has signed a person, beside an identity check. */
+  'bank-signing',
+  /** Decisions explained. */
+  'explain',
+  /** Desk of the library: authentication, checkout, checkin. */
+  'library',
+  'lockers',
+  'classrooms',
+  /** A door controller's own list, its events, its confirmations. */
+  'controller',
+  /** Metrics and state for those who run the hub. */
+  'operate',
+  /** The audit trail. */
+  'audit',
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface Caller {
+  /** Id of the client; `anonymous` where the facade is open. */
+  readonly client: string;
+  readonly tenant: string | null;
+  may(scope: Scope): boolean;
+  /** Purposes of its sharing agreement (door, library, locker, classroom, identity). */
+  mayFor(purpose: string): boolean;
+  /** @param door key of `master.door`, `{source}:{id}` */
+  seesDoor(door: string): boolean;
+  /** @param field name of a field of an answer, e.g. `name`, `personClass` */
+  seesField(field: string): boolean;
+}
+
+const yes = (): boolean => true;
+
+export const OPEN: Caller = {
+  client: 'anonymous',
+  tenant: null,
+  may: yes,
+  mayFor: yes,
+  seesDoor: yes,
+  seesField: yes,
+};
+
+const callers = new WeakMap<Request, Caller>();
+
+/** Told once by whoever has checked the credential, before the handler runs. */
+export function setCaller(c: Context, caller: Caller): void {
+  callers.set(c.req.raw, caller);
+}
+
+export function callerOf(c: Context): Caller {
+  return callers.get(c.req.raw) ?? OPEN;
+}
