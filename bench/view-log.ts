@@ -1,10 +1,12 @@
 /** An embedded log with a whole campus in it, made once and kept in `.cache/bench`; and the view that is read from it. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AccessGrant, Card, Door, PersonSource, TopicName, TopicValue } from '../contracts/types.js';
 import { TOPICS } from '../contracts/types.js';
 import { readerProfiles } from '../transforms/reader-profiles.js';
+import { loadCatalogue } from '../hub/log/catalogue.js';
 import { openEmbeddedLog } from '../hub/log/embedded/index.js';
 import type { Log, LogRecord } from '../hub/log/log.js';
 import { openCodecs, recordCodec } from '../hub/run/codec.js';
@@ -28,7 +30,9 @@ export const doorKeyOf = (n: number): string => `gate:${n}`;
 
 /** Makes the log if it is not there. @returns its folder */
 export async function viewLog(cards: number, note: (text: string) => void): Promise<string> {
-  const dir = join(CACHE, `log-${cards}`);
+  // A log of other contracts lacks their topics.
+  const contracts = createHash('sha256').update(JSON.stringify(loadCatalogue().entries)).digest('hex');
+  const dir = join(CACHE, `log-${cards}-${contracts.slice(0, 8)}`);
   if (existsSync(dir)) return dir;
   note(`making a log with ${cards} cards, once`);
   const making = `${dir}.making`;

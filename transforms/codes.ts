@@ -67,6 +67,9 @@ export interface CardStatus {
   readonly state: CardStateCode;
   readonly reason: string | null;
 }
+/** States of `master.card` in which a card no longer answers to its number. */
+export const ENDED_CARD_STATES: ReadonlySet<string> = new Set(['CLOSED', 'REPLACED', 'REMOVED']);
+
 /** Status of a card (domain.md 1.4); awaiting a renewal or a swap does not yet take anything away. */
 export const CARD_STATUS: CodeTable<CardStatus> = {
   '1': { state: 'NORMAL', reason: null },

@@ -1,7 +1,7 @@
 /** The `banks` section of hub.yaml: which card core and which power vendors belong to which bank. */
 import type { ConnectorSpec } from '../../connectors/sdk.js';
 import type { SourceDocument } from './document.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import type { BankConfig, ConfigProblem } from './types.js';
 
 /** As hub.schema.json has accepted it and filled its defaults in. */
@@ -30,16 +30,9 @@ export function checkBanks(document: SourceDocument, specs: readonly ConnectorSp
       return stream === undefined || given['enabled'] === false ? [] : [name];
     });
   const refer = (path: readonly string[], name: unknown, maps: string, what: string, key = false): void => {
-    const known = having(maps);
-    if (typeof name !== 'string' || known.includes(name)) return;
-    const guess = nearest(name, known);
-    problems.push({
-      code: 'UNKNOWN_REFERENCE',
-      ...document.place([...path], key ? 'key' : 'value'),
-      path: path.join('.'),
-      message: `expected the name of a source with ${what}; ${JSON.stringify(name)} is none of: ${known.join(', ')}`,
-      ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
-    });
+    const at = key ? 'key' : 'value';
+    const expected = `the name of a source with ${what}`;
+    problems.push(...checkReference(document, { path, name, known: having(maps), what: expected, at }));
   };
   for (const [bank, block] of Object.entries(asBlock(data['banks']))) {
     refer(['banks', bank], bank, 'bank-recon', 'reconciliation files', true);
@@ -51,9 +44,4 @@ export function checkBanks(document: SourceDocument, specs: readonly ConnectorSp
     }
   }
   return problems;
-}
-
-function asBlock(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
 }

@@ -1,44 +1,50 @@
 import { BUILT_IN } from '../../transforms/reader-profiles.js';
 import type { SourceDocument } from './document.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import type { ConfigProblem } from './types.js';
 
 /**
- * Reader profiles that the options of a source name (`credentials[].profile`, `constants.credentialProfile`) must exist:
- * with one that does not, every number would be refused and every swipe be by an unknown card, without an error.
+ * What the options and the mapping of a source name must exist: reader profiles (`credentials[].profile`,
+ * `constants.credentialProfile`), and the sources whose cards and people it speaks of (`cardSource`, `personSource`).
+ * With one that does not, every number would be refused, or every swipe be by an unknown card, without an error.
  */
 export function checkProfiles(document: SourceDocument): ConfigProblem[] {
-  const data = block(document.data);
-  const known = [...Object.keys(BUILT_IN), ...Object.keys(block(block(data['readers'])['profiles']))];
-  return Object.entries(block(data['sources'])).flatMap(([source, of]) =>
-    named(block(of)['options'], ['sources', source, 'options']).flatMap(({ path, name }) => {
-      if (known.includes(name)) return [];
-      const guess = nearest(name, known);
-      return {
-        code: 'UNKNOWN_REFERENCE' as const,
-        ...document.place(path, 'value'),
-        path: path.join('.'),
-        message: `expected a reader profile here; ${JSON.stringify(name)} is neither built in nor under readers.profiles`,
-        hint: guess === undefined ? `one of: ${known.join(', ')}` : `did you mean "${guess}"?`,
-      };
-    }),
-  );
-}
-
-/** Where a profile is named, at any depth of the options. */
-function named(value: unknown, path: readonly string[]): { path: string[]; name: string }[] {
-  if (Array.isArray(value)) return value.flatMap((item, i) => named(item, [...path, String(i)]));
-  return Object.entries(block(value)).flatMap(([key, inner]) => {
-    const at = [...path, key];
-    const isProfile =
-      (key === 'profile' && path.at(-2) === 'credentials') ||
-      (key === 'credentialProfile' && path.at(-1) === 'constants');
-    if (isProfile && typeof inner === 'string') return [{ path: at, name: inner }];
-    return named(inner, at);
+  const data = asBlock(document.data);
+  const sources = asBlock(data['sources']);
+  const profiles = [...Object.keys(BUILT_IN), ...Object.keys(asBlock(asBlock(data['readers'])['profiles']))];
+  return Object.entries(sources).flatMap(([source, given]) => {
+    const { options, mapping } = asBlock(given);
+    return [
+      ...named(options, ['sources', source, 'options'], isProfile).map((at) => ({
+        ...{ ...at, known: profiles, what: 'a reader profile, built in or under readers.profiles,' },
+      })),
+      ...named(mapping, ['sources', source, 'mapping'], isSource).map((at) => ({
+        ...{ ...at, known: Object.keys(sources), what: 'the name of a source' },
+      })),
+    ].flatMap((reference) => checkReference(document, reference));
   });
 }
 
-function block(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
+function isProfile(key: string, path: readonly string[]): boolean {
+  return (
+    (key === 'profile' && path.at(-2) === 'credentials') ||
+    (key === 'credentialProfile' && path.at(-1) === 'constants')
+  );
+}
+
+function isSource(key: string): boolean {
+  return key === 'cardSource' || key === 'personSource';
+}
+
+/** Where such a name stands, at any depth. */
+function named(
+  value: unknown,
+  path: readonly string[],
+  is: (key: string, path: readonly string[]) => boolean,
+): { path: string[]; name: string }[] {
+  if (Array.isArray(value)) return value.flatMap((item, i) => named(item, [...path, String(i)], is));
+  return Object.entries(asBlock(value)).flatMap(([key, inner]) => {
+    const at = [...path, key];
+    return is(key, path) && typeof inner === 'string' ? [{ path: at, name: inner }] : named(inner, at, is);
+  });
 }

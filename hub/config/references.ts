@@ -1,6 +1,6 @@
 import type { ConnectorSpec } from '../../connectors/sdk.js';
 import type { SourceDocument } from './document.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import type { ConfigProblem } from './types.js';
 
 /**
@@ -13,20 +13,15 @@ export function checkReferences(document: SourceDocument, specs: readonly Connec
   for (const [id, node] of graph) {
     for (const [index, target] of node.after.entries()) {
       const path = ['sources', node.source, 'streams', node.stream, 'after', String(index)];
-      const spot = { ...document.place(path, 'value'), path: path.join('.') };
       const known = graph.get(target);
       if (known === undefined) {
-        const guess = nearest(target, [...graph.keys()]);
-        problems.push({
-          code: 'UNKNOWN_REFERENCE',
-          ...spot,
-          message: `expected the source/stream of a stream here; ${JSON.stringify(target)} is none of: ${[...graph.keys()].join(', ')}`,
-          ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
-        });
+        const what = 'the source/stream of a stream';
+        problems.push(...checkReference(document, { path, name: target, known: [...graph.keys()], what }));
       } else if (!known.enabled && node.enabled) {
         problems.push({
           code: 'UNKNOWN_REFERENCE',
-          ...spot,
+          ...document.place(path, 'value'),
+          path: path.join('.'),
           message: `${id} waits for ${target}, which is switched off (enabled: false), so it would wait for ever`,
           hint: `switch ${target} on, or take it out of after`,
         });
@@ -77,11 +72,6 @@ function streamGraph(data: unknown, specs: readonly ConnectorSpec[]): Map<string
     }
   }
   return graph;
-}
-
-function asBlock(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
 }
 
 /** The way from `start` back to itself; reported by the circle's first member in alphabetical order only. */

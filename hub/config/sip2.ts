@@ -4,7 +4,7 @@ import { SCREEN_KEYS } from '../sip2/screen.js';
 import { BUILT_IN } from '../../transforms/reader-profiles.js';
 import type { SourceDocument } from './document.js';
 import { parseDuration } from './duration.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import { secret } from './secret.js';
 import type { ConfigProblem, Sip2Config, Sip2Institution, Sip2Login } from './types.js';
 
@@ -55,15 +55,7 @@ export function checkSip2(document: SourceDocument): ConfigProblem[] {
   const sources = Object.keys(asBlock(data['sources']));
   const problems: ConfigProblem[] = [];
   const refer = (path: readonly string[], name: unknown, known: readonly string[], what: string): void => {
-    if (typeof name !== 'string' || known.includes(name)) return;
-    const guess = nearest(name, known);
-    problems.push({
-      code: 'UNKNOWN_REFERENCE',
-      ...document.place([...path], 'value'),
-      path: path.join('.'),
-      message: `expected the name of ${what}; ${JSON.stringify(name)} is none of: ${known.join(', ')}`,
-      ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
-    });
+    problems.push(...checkReference(document, { path, name, known, what: `the name of ${what}` }));
   };
   for (const [name, institution] of Object.entries(institutions)) {
     const reader = asBlock(asBlock(institution)['reader']);
@@ -82,9 +74,4 @@ export function checkSip2(document: SourceDocument): ConfigProblem[] {
     }
   }
   return problems;
-}
-
-function asBlock(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
 }

@@ -3,6 +3,7 @@ import { openCaseWriter, type CaseWriter } from '../desk/case-writer.js';
 import { LogError, type Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import type { OwnedTask } from './owner.js';
+import { pause } from '../pause.js';
 
 /** `cardhub banks match` */
 export interface MatchRequest {
@@ -100,17 +101,4 @@ function notOwned(): LogError {
   const message =
     'expected to own the matching of banks; another hub does, or this one has just begun. Try again';
   return new LogError('UNAVAILABLE', message, 'later');
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, ms);
-    function end(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    }
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }

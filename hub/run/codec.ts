@@ -11,23 +11,29 @@ const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')
 /** Version of this package; stands in the headers of every record. */
 export const HUB_VERSION = version;
 
-export function openCodecs(): Codecs {
-  return createCodecs(loadCatalogue());
+/** What is made of the catalogue: once in a process, since reading and checking it takes a while. */
+export interface CatalogueCodecs extends Codecs {
+  /** The field `version` of an encoded value; 0 where its topic has none. */
+  readonly versionOf: (topic: string, bytes: Uint8Array) => number;
+}
+
+export function openCodecs(): CatalogueCodecs {
+  const catalogue = loadCatalogue();
+  return { ...createCodecs(catalogue), versionOf: createVersionReader(catalogue) };
 }
 
 /**
  * Codec with the CloudEvents headers of one origin.
  * @param origin `/tenant/source/stream`, the events' source
  */
-export function recordCodec(codecs: Codecs, origin: string, now: () => number): RecordCodec {
+export function recordCodec(codecs: CatalogueCodecs, origin: string, now: () => number): RecordCodec {
   // One encoder for good: its slabs are never written twice, so the views stay valid while a batch is sent.
   const encoder = codecs.createEncoder();
-  const version = createVersionReader(loadCatalogue());
   const headersOf = createHeaders(origin, HUB_VERSION);
   return {
     encode: (topic, value) => encoder.encode(topic as TopicName, value as never),
     decode: (topic, bytes) => codecs.codecFor(topic as TopicName).decode(bytes),
-    version,
+    version: codecs.versionOf,
     headers: (topic, key, id, time) =>
       headersOf({
         topic,

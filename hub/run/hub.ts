@@ -2,12 +2,11 @@ import type { ConnectorFactory, ConnectorNote } from '../../connectors/sdk.js';
 import { TOPICS } from '../../contracts/types.js';
 import { kindOf } from '../../transforms/kinds.js';
 import type { Config } from '../config/types.js';
-import type { Codecs } from '../log/envelope.js';
 import { LogError, type Log } from '../log/log.js';
 import { Directory, type CardSource } from '../sync/directory.js';
 import type { RecordCodec } from '../sync/rows.js';
 import type { StreamNote } from '../sync/stream.js';
-import { openCodecs, recordCodec } from './codec.js';
+import { openCodecs, recordCodec, type CatalogueCodecs } from './codec.js';
 import { openLog } from './open-log.js';
 import { openKeys, type Keys } from './keys.js';
 import { openSources, planStreams, type OpenSource, type PlannedStream } from './sources.js';
@@ -16,7 +15,7 @@ import { openSources, planStreams, type OpenSource, type PlannedStream } from '.
 export interface HubParts {
   readonly config: Config;
   readonly log: Log;
-  readonly codecs: Codecs;
+  readonly codecs: CatalogueCodecs;
   /** Codec of the hub's own records. */
   readonly codec: RecordCodec;
   readonly directory: Directory;

@@ -4,12 +4,11 @@ import { closeAbsent, eventContent, eventTuple, kindOf, type StateValue } from '
 import type { ReaderProfile } from '../../transforms/card-number.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { Config, SourceConfig, StreamConfig } from '../config/types.js';
-import type { Codecs } from '../log/envelope.js';
 import type { Log } from '../log/log.js';
 import type { Directory } from '../sync/directory.js';
 import type { SealedRaw } from '../sync/rows.js';
 import type { StreamDeps, StreamNote } from '../sync/stream.js';
-import { recordCodec } from './codec.js';
+import { recordCodec, type CatalogueCodecs } from './codec.js';
 
 /** One configured upstream with its connector open. */
 export interface OpenSource {
@@ -51,7 +50,7 @@ export function partitionId(tenant: string, stream: string): string {
 export interface StreamParts {
   readonly config: Config;
   readonly log: Log;
-  readonly codecs: Codecs;
+  readonly codecs: CatalogueCodecs;
   readonly directory: Directory;
   readonly pseudonym: (text: string) => string;
   readonly seal: (raw: Uint8Array, id: string) => SealedRaw;

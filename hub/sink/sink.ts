@@ -4,6 +4,7 @@ import { SinkError } from './error.js';
 import { idOf, rowOf, type RowOf } from './rows.js';
 import type { SinkStore, TopicPosition } from './store.js';
 import type { SinkTable } from './table.js';
+import { pause } from '../pause.js';
 
 /**
  * Topics into tables. For each topic:
@@ -223,16 +224,4 @@ const reached = (next: ReadonlyMap<number, number>, end: ReadonlyMap<number, num
 function isPassing(error: unknown): boolean {
   if (error instanceof SinkError) return error.retry === 'later';
   return error instanceof LogError && error.retry !== 'never';
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

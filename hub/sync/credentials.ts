@@ -1,3 +1,4 @@
+import { ENDED_CARD_STATES } from '../../transforms/codes.js';
 import { createColumns, unlink } from '../tables/columns.js';
 import { TextTable } from '../tables/text-table.js';
 
@@ -11,16 +12,13 @@ export interface CredentialOfCard {
   readonly value: string;
 }
 
-/** States in which a card no longer answers to its number. */
-export const ENDED: ReadonlySet<string> = new Set(['CLOSED', 'REPLACED', 'REMOVED']);
-
 export interface CardLike {
   readonly state: string;
   readonly credentials: readonly CredentialOfCard[];
 }
 
 function liveNumbers(card: CardLike | null): string[] {
-  if (card === null || ENDED.has(card.state)) return [];
+  if (card === null || ENDED_CARD_STATES.has(card.state)) return [];
   return card.credentials.map((credential) => `${credential.scheme}:${credential.value}`);
 }
 

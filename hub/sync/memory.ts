@@ -1,5 +1,6 @@
 import { CARD_TOPICS } from '../../transforms/card.js';
-import { CredentialIndex, ENDED, type CardLike } from './credentials.js';
+import { ENDED_CARD_STATES } from '../../transforms/codes.js';
+import { CredentialIndex, type CardLike } from './credentials.js';
 import type { Progress } from './position.js';
 import { ownedTopics, rebuildPublished, type Published } from './published.js';
 import { RowMapper } from './rows.js';
@@ -37,7 +38,7 @@ export async function rebuildMemory(
     for (const [key, bytes] of published.entries(topic)) {
       const card = deps.codec.decode(topic, bytes) as CardLike;
       // A card that has moved stands on both topics, ended on the one that it left.
-      if (!ENDED.has(card.state)) credentials.replace(key, card);
+      if (!ENDED_CARD_STATES.has(card.state)) credentials.replace(key, card);
     }
   }
   const mapper = new RowMapper({

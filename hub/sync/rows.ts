@@ -16,7 +16,8 @@ import { eventContent } from '../../transforms/kinds.js';
 import { RULES_VERSION } from '../../transforms/outcome.js';
 import type { LogRecord } from '../log/log.js';
 import { enterLateMark, enterRecord, enterRow, type BookLines, type RowOutcome } from './books.js';
-import { ENDED, type CredentialIndex } from './credentials.js';
+import { ENDED_CARD_STATES } from '../../transforms/codes.js';
+import type { CredentialIndex } from './credentials.js';
 import { digestOf, type TopicDigest } from './position.js';
 import type { Published } from './published.js';
 
@@ -222,7 +223,7 @@ export class RowMapper {
       const bytes = this.deps.published.value(topic, key);
       return bytes === undefined ? [] : { topic, card: this.deps.codec.decode(topic, bytes) as Card };
     });
-    return found.find(({ card }) => !ENDED.has(card.state)) ?? found[0] ?? null;
+    return found.find(({ card }) => !ENDED_CARD_STATES.has(card.state)) ?? found[0] ?? null;
   }
 
   /** A loss takes effect even when its row is refused for another field: the card is published again as lost. */

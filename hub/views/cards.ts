@@ -12,6 +12,7 @@ import { MOVED } from '../../transforms/absence.js';
 import type { CardFacts, CardState } from '../decide/model.js';
 import { createColumns, unlink } from '../tables/columns.js';
 import { NameList } from '../tables/name-list.js';
+import { ENDED_CARD_STATES } from '../../transforms/codes.js';
 import { TextTable } from '../tables/text-table.js';
 
 const STATES: readonly CardState[] = [
@@ -23,8 +24,6 @@ const STATES: readonly CardState[] = [
   'CLOSED',
   'REMOVED',
 ];
-/** A card in such a state no longer answers to its number when events are read. */
-const ENDED: ReadonlySet<CardState> = new Set<CardState>(['CLOSED', 'REPLACED', 'REMOVED']);
 const SCOPES = ['none', 'master', 'out-of-scope'] as const;
 export type CardScope = Exclude<(typeof SCOPES)[number], 'none'>;
 const LOST = 1;
@@ -151,7 +150,8 @@ export class CardsView {
     let node = alias < 0 ? NONE : (this.heads.columns.node[alias] ?? NONE);
     for (; node !== NONE; node = nextOfAlias[node] ?? NONE) {
       const row = card[node] ?? 0;
-      if (!ENDED.has(STATES[this.rows.columns.state[row] ?? 0] ?? 'UNKNOWN')) keys.push(this.keys.text(row));
+      if (!ENDED_CARD_STATES.has(STATES[this.rows.columns.state[row] ?? 0] ?? 'UNKNOWN'))
+        keys.push(this.keys.text(row));
     }
     return keys;
   }

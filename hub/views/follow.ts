@@ -17,6 +17,7 @@ import type { TopicValue } from '../../contracts/types.js';
 import type { Log, ReadBatch, StoredRecord } from '../log/log.js';
 import { VIEW_TOPICS } from './view.js';
 import type { HubView, ViewTopic } from './view.js';
+import { pause } from '../pause.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -240,16 +241,4 @@ class LogFollower implements Follower {
     this.options.view.freshness.start();
     this.settle?.resolve();
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
