@@ -103,3 +103,14 @@ it('a client that leaves in the middle of its body disturbs nobody', async () =>
   await new Promise((resolve) => socket.on('close', resolve).resume());
   expect(await talk(port, [`${head(3)}[1]`], /\]\}/)).toContain('{"read":[1]}');
 });
+
+it('headers that are too large get 431, half a request 408, and what is none 400, each with a reason', async () => {
+  const { port } = await start();
+  const large = `GET / HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`;
+  expect(await talk(port, [large], /\}$/)).toMatch(/^HTTP\/1\.1 431[^]*HEADERS_TOO_LARGE/);
+  expect(await talk(port, ['hello\r\n\r\n'], /\}$/)).toMatch(/^HTTP\/1\.1 400[^]*BAD_REQUEST/);
+  expect(await talk(port, ['GET / HTTP/1.1\r\nhost: x\r\n'], /\}$/)).toMatch(/^HTTP\/1\.1 408/);
+  for (const strange of ['GET / HTTP/1.1\r\nhost: a b\r\n\r\n', 'GET \\ HTTP/1.1\r\nhost: x\r\n\r\n']) {
+    expect(await talk(port, [strange], /\}$/)).toMatch(/^HTTP\/1\.1 400/);
+  }
+});

@@ -3,7 +3,8 @@
  * sees the request. A handler then answers at once, without a promise for each step: at ten thousand decisions
  * a second these cost more than the decision (docs/benchmarks.md).
  *
- *   headers ─┬─ no body ────────────────────────▶ app
+ *   headers ─┬─ more comes than can be decided ─▶ 503, Retry-After (admission.ts)
+ *            ├─ no body ────────────────────────▶ app
  *            ├─ declared longer than the limit ─▶ app, `bodyTooLarge` (413), and the connection ends
  *            └─ collect ─┬─ whole ──────────────▶ app, `rawBody`
  *                        └─ past the limit ─────▶ app, `bodyTooLarge`
@@ -11,7 +12,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { kindOf } from './admission.js';
+import type { Admission, RequestKind } from './admission.js';
+import { echoed } from './authzen.js';
 import { BODY_BYTES_MAX } from './body.js';
+import { problem, problemText } from './problems.js';
 
 /** A request whose body has been read. `rawBody` is also where the adapter of Hono looks for one. */
 export interface ReadRequest extends IncomingMessage {
@@ -21,10 +26,20 @@ export interface ReadRequest extends IncomingMessage {
 
 const NO_BODY = Buffer.alloc(0);
 
-export function createListener(fetch: Hono['fetch']): RequestListener {
-  const answer = getRequestListener((request, env) => fetch(request, env), { autoCleanupIncoming: false });
+export function createListener(fetch: Hono['fetch'], admission: Admission): RequestListener {
+  const answer = getRequestListener((request, env) => fetch(request, env), {
+    autoCleanupIncoming: false,
+    // Asked only for what is no request: a Host or an address that cannot be one.
+    errorHandler: () => problem('BAD_REQUEST', 'expected a Host and a path that can be an address'),
+  });
   return (incoming: ReadRequest, outgoing) => {
-    const { method, headers } = incoming;
+    const { method, headers, url = '' } = incoming;
+    const kind = kindOf(url);
+    if (!admission.admit(kind)) {
+      shed(incoming, outgoing, kind);
+      return;
+    }
+    if (kind === 'other') outgoing.once('close', admission.ended);
     if (method === 'GET' || method === 'HEAD') {
       void answer(incoming, outgoing);
       return;
@@ -77,4 +92,22 @@ function refuse(
   outgoing.shouldKeepAlive = false;
   incoming.resume();
   void answer(incoming, outgoing);
+}
+
+const SHED_SECONDS = '1';
+const SHED_TEXT = 'more requests come than can be decided: try again';
+const SHED_PROBLEM = problemText('OVERLOADED', 'more requests come than can be answered');
+
+/** As little as can be: each of these is time that no decision gets. */
+function shed(incoming: IncomingMessage, outgoing: ServerResponse, kind: RequestKind): void {
+  const isAccess = kind === 'decision' || incoming.url?.includes('/access/') === true;
+  const body = isAccess ? SHED_TEXT : SHED_PROBLEM;
+  const headers = [
+    ...['content-type', isAccess ? 'text/plain; charset=utf-8' : 'application/problem+json'],
+    ...['content-length', String(body.length), 'retry-after', SHED_SECONDS],
+  ];
+  const requestId = echoed(incoming.headers['x-request-id'] as string | undefined);
+  if (requestId !== undefined && isAccess) headers.push('x-request-id', requestId);
+  outgoing.writeHead(503, headers);
+  outgoing.end(body);
 }

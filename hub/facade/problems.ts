@@ -1,6 +1,6 @@
 /**
  * Errors outside AuthZEN: RFC 9457 problem details with a stable `type` and a closed code. The text says what
- * was expected and what came, never the value itself.
+ * was expected and what came, never the value itself. `titleZh` says the title in Chinese.
  */
 export type ProblemCode =
   | 'BAD_REQUEST'
@@ -8,26 +8,61 @@ export type ProblemCode =
   | 'BODY_TOO_LARGE'
   | 'METHOD_NOT_ALLOWED'
   | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'IDEMPOTENCY_KEY'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'HEADERS_TOO_LARGE'
+  | 'REQUEST_TIMEOUT'
   | 'NOT_READY'
+  | 'OVERLOADED'
   | 'AUDIT_UNAVAILABLE'
   | 'INTERNAL';
 
-export const PROBLEM_TITLES: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
-  BAD_REQUEST: [400, 'The request is not what the description of this path asks for'],
-  UNSUPPORTED_MEDIA_TYPE: [415, 'Only application/json is understood here'],
-  BODY_TOO_LARGE: [413, 'The body is larger than the limit'],
-  METHOD_NOT_ALLOWED: [405, 'This method is not defined for this path'],
-  NOT_FOUND: [404, 'Nothing is served at this path'],
-  NOT_READY: [503, 'The hub has not read its log to the end yet'],
-  AUDIT_UNAVAILABLE: [503, 'The decision could not be logged, which this door requires'],
-  INTERNAL: [500, 'Something went wrong in the hub'],
+export const PROBLEM_TITLES: Readonly<
+  Record<ProblemCode, readonly [status: number, title: string, zh: string]>
+> = {
+  BAD_REQUEST: [
+    400,
+    'The request is not what the description of this path asks for',
+    '请求不符合该路径的说明',
+  ],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'Only application/json is understood here', '此处只接受 application/json'],
+  BODY_TOO_LARGE: [413, 'The body is larger than the limit', '请求体超过上限'],
+  METHOD_NOT_ALLOWED: [405, 'This method is not defined for this path', '该路径不支持此方法'],
+  NOT_FOUND: [404, 'Nothing is served at this path', '该路径没有内容'],
+  CONFLICT: [409, 'The same request is being answered already', '同一请求正在处理'],
+  IDEMPOTENCY_KEY: [
+    400,
+    'This request changes something and needs an Idempotency-Key',
+    '该请求会改变数据，需要 Idempotency-Key',
+  ],
+  IDEMPOTENCY_KEY_REUSED: [
+    422,
+    'This Idempotency-Key came with another request before',
+    '该 Idempotency-Key 已用于另一请求',
+  ],
+  HEADERS_TOO_LARGE: [431, 'The headers are larger than the limit', '请求头超过上限'],
+  REQUEST_TIMEOUT: [408, 'The request did not come to its end in time', '请求未按时发送完'],
+  NOT_READY: [503, 'The hub has not read its log to the end yet', '系统尚未读完日志'],
+  OVERLOADED: [503, 'More requests come than can be answered', '请求过多，请稍后再试'],
+  AUDIT_UNAVAILABLE: [
+    503,
+    'The decision could not be logged, which this door requires',
+    '判定无法记录，而此门要求记录',
+  ],
+  INTERNAL: [500, 'Something went wrong in the hub', '系统内部错误'],
 };
 
 export function problem(code: ProblemCode, detail: string, headers: Record<string, string> = {}): Response {
-  const [status, title] = PROBLEM_TITLES[code];
-  const type = `urn:cardhub:problem:${code.toLowerCase().replaceAll('_', '-')}`;
-  return new Response(JSON.stringify({ type, title, status, code, detail }), {
+  const [status] = PROBLEM_TITLES[code];
+  return new Response(problemText(code, detail), {
     status,
     headers: { 'content-type': 'application/problem+json', ...headers },
   });
+}
+
+export function problemText(code: ProblemCode, detail: string): string {
+  const [status, title, titleZh] = PROBLEM_TITLES[code];
+  const type = `urn:cardhub:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+  return JSON.stringify({ type, title, titleZh, status, code, detail });
 }

@@ -5,14 +5,18 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Hono } from 'hono';
+import { createAdmission } from './admission.js';
+import type { RequestKind } from './admission.js';
+import { limitConnections } from './connections.js';
+import type { TurnedAway } from './connections.js';
 import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+const HEADERS_MAX = 100;
 /** How often Node looks for requests that are late: by default every 30 s, whatever the limits say. */
-const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 };
+const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000, keepAlive: true };
 const KEEP_ALIVE_MS = 65_000;
-const CONNECTIONS_MAX = 2_000;
 /** Requests under way get this long at the end. */
 const GRACE_MS = 5_000;
 
@@ -40,6 +44,12 @@ export interface FacadeServer {
   close(): Promise<void>;
 }
 
+/** Told of what was not answered; for metrics. */
+export interface FacadeWatch {
+  readonly onShed?: (kind: RequestKind) => void;
+  readonly onTurnedAway?: (why: TurnedAway) => void;
+}
+
 /**
  * Listens.
  * @param port 0: any free one
@@ -48,6 +58,7 @@ export interface FacadeServer {
 export async function startFacade(
   app: Pick<Hono, 'fetch'>,
   { host, port }: { host: string; port: number },
+  watch: FacadeWatch = {},
 ): Promise<FacadeServer> {
   if (!LOOPBACK.has(host)) {
     throw new FacadeError(
@@ -57,7 +68,7 @@ export async function startFacade(
       'never',
     );
   }
-  const server = await listen(app, host, port);
+  const server = await listen(app, host, port, watch);
   const at = server.address() as AddressInfo;
   const name = host === '::1' ? '[::1]' : host;
   return {
@@ -69,9 +80,14 @@ export async function startFacade(
   };
 }
 
-async function listen(app: Pick<Hono, 'fetch'>, hostname: string, port: number): Promise<Server> {
+async function listen(
+  app: Pick<Hono, 'fetch'>,
+  hostname: string,
+  port: number,
+  { onShed, onTurnedAway }: FacadeWatch,
+): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer(SERVER_OPTIONS, createListener(app.fetch));
+    const server = createServer(SERVER_OPTIONS, createListener(app.fetch, createAdmission({ onShed })));
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const inUse = cause.code === 'EADDRINUSE';
       const message = inUse
@@ -87,7 +103,8 @@ async function listen(app: Pick<Hono, 'fetch'>, hostname: string, port: number):
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.maxConnections = CONNECTIONS_MAX;
+    server.maxHeadersCount = HEADERS_MAX;
+    limitConnections(server, onTurnedAway);
   });
 }
 

@@ -9,7 +9,7 @@ import { alertCheck, calendarCheck, diskCheck } from '../facade/health.js';
 import { explainParts } from './explain-parts.js';
 import { intakeApp } from '../facade/intake.js';
 import { registryApp } from '../facade/registry.js';
-import { startFacade, type FacadeServer } from '../facade/server.js';
+import { startFacade, type FacadeServer, type FacadeWatch } from '../facade/server.js';
 import { loadCatalogue } from '../log/catalogue.js';
 import { startLibraryDesk } from '../sip2/start.js';
 import type { Sip2Server } from '../sip2/server.js';
@@ -189,7 +189,7 @@ async function startAnswers(
     },
     onError: (error) => options.onProblem?.('facade', error),
   });
-  const facade = await startFacade(app, config.facade);
+  const facade = await startFacade(app, config.facade, facadeWatch(parts.metrics));
   ending.push(() => facade.close());
   if (config.sip2 === undefined) return { facade, libraryDesk: null };
   const libraryDesk = await startLibraryDesk(config.sip2, {
@@ -199,6 +199,15 @@ async function startAnswers(
   });
   ending.push(() => libraryDesk.close());
   return { facade, libraryDesk };
+}
+
+function facadeWatch(metrics: Metrics): FacadeWatch {
+  const shed = metrics.counter('cardhub_facade_shed_total', 'Requests answered 503 since too many came.');
+  const away = metrics.counter(
+    'cardhub_facade_turned_away_total',
+    'Connections ended that sent no request in time, or none that can be one.',
+  );
+  return { onShed: (kind) => shed.inc({ kind }), onTurnedAway: (reason) => away.inc({ reason }) };
 }
 
 /** Answers come first: until the view is ready, pulling would only keep it from being so. */

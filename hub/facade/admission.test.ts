@@ -1,0 +1,78 @@
+import { expect, it } from 'vitest';
+import { createAdmission, kindOf } from './admission.js';
+import type { RequestKind } from './admission.js';
+
+/** A loop whose turns and clock the test moves. */
+function loop() {
+  let now = 0;
+  let ends: (() => void)[] = [];
+  const shed: RequestKind[] = [];
+  const admission = createAdmission({
+    clock: () => now,
+    atTurnEnd: (end) => ends.push(end),
+    onShed: (kind) => shed.push(kind),
+  });
+  /** Asks `count` times, each answer taking `ms`; gives how many were answered. */
+  const ask = (kind: RequestKind, count: number, ms: number): number => {
+    let answered = 0;
+    for (let i = 0; i < count; i++) {
+      if (!admission.admit(kind)) continue;
+      answered += 1;
+      now += ms;
+    }
+    return answered;
+  };
+  const turn = (): void => {
+    for (const end of ends) end();
+    ends = [];
+  };
+  return { admission, ask, turn, shed, pass: (ms: number) => void (now += ms) };
+}
+
+it('answers decisions for 15 ms of a turn, and all of them again in the next', () => {
+  const { ask, turn, shed } = loop();
+  expect(ask('decision', 1_000, 0.125)).toBe(120);
+  expect(shed).toHaveLength(880);
+  turn();
+  expect(ask('decision', 100, 0.1)).toBe(100);
+});
+
+it('sheds everything else first', () => {
+  const { ask } = loop();
+  expect(ask('decision', 60, 0.1)).toBe(60);
+  expect(ask('other', 10, 0.1)).toBe(0);
+  expect(ask('decision', 60, 0.1)).toBe(60);
+});
+
+it('does not refuse the few that waited for a process that stood still', () => {
+  const { ask, pass } = loop();
+  expect(ask('decision', 1, 0.1)).toBe(1);
+  pass(500);
+  expect(ask('decision', 40, 0.1)).toBe(40);
+  expect(ask('decision', 40, 0.1)).toBe(7);
+});
+
+it('never refuses whoever looks after the hub', () => {
+  const { ask } = loop();
+  ask('decision', 1_000, 0.1);
+  expect(ask('probe', 10, 0.1)).toBe(10);
+});
+
+it('holds no more than 256 requests that wait for something, while decisions go on', () => {
+  const { admission, ask, turn } = loop();
+  expect(ask('other', 300, 0)).toBe(256);
+  turn();
+  expect(ask('other', 1, 0)).toBe(0);
+  expect(ask('decision', 1, 0)).toBe(1);
+  admission.ended();
+  expect(ask('other', 2, 0)).toBe(1);
+});
+
+it.each([
+  ['/access/v1/evaluation', 'decision'],
+  ['/access/v1/evaluations?x', 'decision'],
+  ['/tenants/lab/access/v1/evaluation', 'decision'],
+  ['/access/v1/search/subject', 'other'],
+  ['/v1/identity/check', 'other'],
+  ['/livez', 'probe'],
+])('%s is %s', (url, kind) => expect(kindOf(url)).toBe(kind));
