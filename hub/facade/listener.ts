@@ -39,7 +39,7 @@ export function createListener(fetch: Hono['fetch'], admission: Admission): Requ
       shed(incoming, outgoing, kind);
       return;
     }
-    if (kind === 'other') outgoing.once('close', admission.ended);
+    if (kind === 'other') outgoing.once('close', () => admission.ended());
     if (method === 'GET' || method === 'HEAD') {
       void answer(incoming, outgoing);
       return;
