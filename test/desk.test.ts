@@ -119,6 +119,7 @@ describe('absences', () => {
     await cardhub('snapshot', 'accept', 'core/cards');
     const after = await cardhub('sync', '--once');
     expect(after.out.streams[0]).toMatchObject({ held: 0, records: { 'master.card': 20 } });
+    expect(await cardhub('snapshot', 'accept', 'core/cards')).toMatchObject({ code: 2 });
     expect((await cardhub('reconcile', '--upstream')).code).toBe(0);
   });
 

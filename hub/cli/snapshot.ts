@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
+import type { Config } from '../config/types.js';
 import type { CommandKind } from '../desk/commands.js';
 import { findPartition, giveCommand, toldOwner } from './ask-owner.js';
 import { CliError } from './errors.js';
@@ -24,7 +25,7 @@ export function register(program: Command, frame: Frame): void {
       name: `${name} <stream>`,
       summary: { en, zh },
       examples: [`cardhub snapshot ${name} core/cards`],
-      run: (call) => give(call, kind, {}),
+      run: (call) => decideHeld(call, kind),
     });
   };
   decide(
@@ -55,12 +56,31 @@ interface AnnounceOptions {
   readonly until: string;
 }
 
-async function list({ out, config }: Call<object>): Promise<ExitCode> {
+async function readHeld(config: Config) {
   const { readPositions } = await import('../desk/reconcile.js');
-  const positions = await withReader(await config(), ({ log, codec }) => readPositions(log, codec));
-  const held = [...positions.values()].flatMap(({ sourcePartition, held: one }) =>
+  const positions = await withReader(config, ({ log, codec }) => readPositions(log, codec));
+  return [...positions.values()].flatMap(({ sourcePartition, held: one }) =>
     one === null ? [] : [{ sourcePartition, ...one }],
   );
+}
+
+/** Refused where nothing waits: "done" would let the operator believe that cards were closed. */
+async function decideHeld(call: Call<object>, kind: CommandKind): Promise<ExitCode> {
+  const config = await call.config();
+  const partition = await findPartition(config, call.args[0] ?? '');
+  const held = await readHeld(config);
+  if (!held.some(({ sourcePartition }) => sourcePartition === partition)) {
+    const others = held.map(({ sourcePartition }) => sourcePartition).join(', ');
+    throw new CliError(
+      'USAGE',
+      `nothing is held of ${partition}; ${others === '' ? 'nor of any other stream' : `held: ${others}`}. See cardhub snapshot list`,
+    );
+  }
+  return give(call, kind, {});
+}
+
+async function list({ out, config }: Call<object>): Promise<ExitCode> {
+  const held = await readHeld(await config());
   out.document({ held });
   out.table(
     ['stream 数据流', 'missing 缺失', 'listing 快照', 'since 自'],

@@ -58,6 +58,9 @@ async function fromLog(config: Config, now: number): Promise<HubStatus> {
   };
 }
 
+/** Less than this is no fault: clocks differ by seconds, and answers take their time. */
+const CLOCK_AHEAD_MS = 60_000;
+
 function show(out: Call<object>['out'], found: HubStatus, now: number): void {
   out.line(
     found.running
@@ -99,6 +102,12 @@ function show(out: Call<object>['out'], found: HubStatus, now: number): void {
       stream.owned === null ? '-' : stream.owned ? 'this hub' : 'other',
     ]),
   );
+  for (const { sourcePartition, aheadMs } of found.streams) {
+    if (aheadMs > CLOCK_AHEAD_MS)
+      out.line(
+        `  ! ${sourcePartition}: the upstream's clock is ahead by 上游时钟超前 ${ageWord(aheadMs)}; set it 请校准`,
+      );
+  }
   for (const { sourcePartition, trouble } of found.streams) {
     // A running hub of an earlier version says nothing of trouble.
     if (!trouble) continue;

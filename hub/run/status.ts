@@ -14,6 +14,8 @@ export interface StreamStatus extends StreamHealth {
   readonly owned: boolean | null;
   readonly asOf: number;
   readonly ageMs: number;
+  /** By how much the upstream's clock is ahead of this one: its ages cannot be told as long as it is. */
+  readonly aheadMs: number;
   readonly snapshotNumber: number;
   readonly snapshotCompletedAt: number | null;
   readonly held: { readonly count: number; readonly since: number } | null;
@@ -97,7 +99,8 @@ export function streamStatus(
     sourcePartition,
     owned,
     asOf,
-    ageMs: asOf === 0 ? -1 : now - asOf,
+    ageMs: asOf === 0 ? -1 : Math.max(0, now - asOf),
+    aheadMs: Math.max(0, asOf - now),
     snapshotNumber: position?.snapshotNumber ?? 0,
     snapshotCompletedAt: position?.snapshotCompletedAt ?? null,
     held: position?.held ?? null,

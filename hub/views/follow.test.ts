@@ -39,6 +39,14 @@ describe('following the log', () => {
     expect(view.asOf('core', 'cards')).toBeUndefined();
   });
 
+  it('adopts no age from the future: by a clock that is ahead, old data would look fresh', async () => {
+    const log = new MemoryLog();
+    log.append('hub.positions', 'qau/core/cards/0', position({ asOf: NOW + 172_800_000 }));
+    const { view, follower } = start(log);
+    await follower.whenReady;
+    expect(view.asOf('core', 'cards')).toBe(NOW);
+  });
+
   it('adopts an age only after the offsets that the position names', async () => {
     const log = new MemoryLog();
     const { view, follower } = start(log);

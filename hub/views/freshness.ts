@@ -30,7 +30,10 @@ export class Freshness {
   private caughtUp = false;
 
   /** @param topics the topics that the view follows; offsets in others are not waited for. */
-  constructor(private readonly topics: ReadonlySet<string>) {}
+  constructor(
+    private readonly topics: ReadonlySet<string>,
+    private readonly now: () => number,
+  ) {}
 
   /** The view has applied all that was there when it started to follow. */
   start(): void {
@@ -95,7 +98,8 @@ export class Freshness {
     }
     if (asOf === undefined) return;
     queue.splice(0, count);
-    this.adopted.set(id, asOf);
+    // By an upstream whose clock is days ahead, old data would look fresh for days.
+    this.adopted.set(id, Math.min(asOf, this.now()));
     this.summarise(id);
   }
 

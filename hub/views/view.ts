@@ -69,7 +69,7 @@ export function createHubView(options: HubViewOptions): HubView {
   const grants = new GrantsView({ cardKeys: cards.keys, groups, people });
   const doors = new DoorsView();
   const passages = new PassagesView({ cardKeys: cards.keys, door: (key) => doors.get(key) });
-  const freshness = new Freshness(new Set(VIEW_TOPICS));
+  const freshness = new Freshness(new Set(VIEW_TOPICS), now);
   const alerts = new AlertsView(tenant);
   let policy = options.policy ?? DEFAULT_POLICY;
 

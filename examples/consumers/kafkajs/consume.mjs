@@ -78,6 +78,14 @@ export async function consume(options, print, signal) {
 async function ends(kafka, topics) {
   const admin = kafka.admin();
   await admin.connect();
+  const present = await admin.listTopics();
+  const absent = topics.filter((topic) => !present.includes(topic));
+  if (absent.length > 0) {
+    await admin.disconnect();
+    throw new Error(
+      `the broker has no topic ${absent.join(', ')}; see log.prefix in hub.yaml and give it as --prefix`,
+    );
+  }
   const found = new Map();
   for (const topic of topics) {
     for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
@@ -100,6 +108,11 @@ if (startedDirectly) {
   });
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
-  const count = await consume(values, (line) => console.log(line), stop.signal);
-  console.error(`${count} records`);
+  try {
+    const count = await consume(values, (line) => console.log(line), stop.signal);
+    console.error(`${count} records`);
+  } catch (error) {
+    console.error(`consume.mjs: ${error.message}`);
+    process.exitCode = 1;
+  }
 }
