@@ -15,6 +15,20 @@ export const CODES = {
     { code: 'OTHER_DAY', en: 'It has rows of another day.', zh: '含其他日期的行' },
   ],
 
+  /** Why a bank was not debited. 银行未扣款原因 */
+  'bank-refusals': [
+    {
+      code: 'NOT_BOUND',
+      en: 'No bank card is bound to the campus card: ask the campus-card office.',
+      zh: '未绑定银行卡，请咨询校园卡管理中心',
+    },
+    {
+      code: 'NOT_SIGNED',
+      en: 'No agreement with the bank: sign with the bank first.',
+      zh: '未签约，请先与银行签约',
+    },
+  ],
+
   /** States of cards. 卡片状态 */
   'card-states': [
     { code: 'NORMAL', en: 'In use.', zh: '正常' },
@@ -561,6 +575,7 @@ export const CODES = {
     { code: 'ALIPAY', en: 'Alipay campus card.', zh: '支付宝校园一卡通' },
     { code: 'SERVICE_HALL', en: 'Service hall, web or mobile.', zh: '服务大厅' },
     { code: 'BANK_APP', en: 'App of the partner bank.', zh: '合作银行手机APP' },
+    { code: 'ONLINE_BANK', en: 'Online banking of the partner bank.', zh: '网银' },
     { code: 'CASH_MACHINE', en: 'Self-service cash machine.', zh: '自助现金充值机' },
     { code: 'LOAD_MACHINE', en: 'Load machine.', zh: '圈存机' },
   ],

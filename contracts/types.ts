@@ -1108,6 +1108,8 @@ export interface PowerPurchase {
   readonly energyWh: number | null;
   /** Last four characters of the bank’s reference, to find the debit by; null when not told. 银行流水号后四位 */
   readonly bankReferenceTail: string | null;
+  /** Why the bank was not debited, code of `codes/bank-refusals.json`; null: not refused, or for a reason that the source does not say. 银行未扣款原因 */
+  readonly refusal: string | null;
   /** When the step happened upstream, UTC milliseconds; of DELIVERY_OVERDUE the moment when the time was up. 发生时间 */
   readonly occurredAt: number;
   /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */
@@ -1306,6 +1308,8 @@ export interface TopUp {
   readonly amountFen: number;
   /** Device at which it was paid in or claimed, `{source}:{terminal id}`. 终端键 */
   readonly deviceKey: string | null;
+  /** Why the bank was not debited, code of `codes/bank-refusals.json`; null: not refused, or for a reason that the source does not say. 银行未扣款原因 */
+  readonly refusal: string | null;
   /** When the step happened upstream, UTC milliseconds. 发生时间 */
   readonly occurredAt: number;
   /** Day of that moment in Asia/Shanghai. 业务日期 (days since 1970-01-01) */

@@ -194,6 +194,8 @@ export interface components {
             /** @description BANK or CARD. */
             payWay?: string;
             bankRef?: string;
+            /** @description FAIL: what the payer was told, e.g. 未签约. */
+            reason?: string;
         };
         OrderPage: components["schemas"]["Answer"] & {
             /** @description Clock of the front. */

@@ -9,6 +9,7 @@ import { packagePath } from '../hub/package-root.js';
 import { catalogueGenerator } from './generate/catalogue.js';
 import { codesGenerator } from './generate/codes.js';
 import type { Generator } from './generate/generator.js';
+import { itemsGenerator } from './generate/items.js';
 import { openapiGenerator } from './generate/openapi.js';
 import { typesGenerator } from './generate/types.js';
 
@@ -18,6 +19,7 @@ const generators: readonly Generator[] = [
   catalogueGenerator,
   openapiGenerator,
   connectorReference,
+  itemsGenerator,
 ];
 
 async function main(check: boolean): Promise<number> {

@@ -255,7 +255,7 @@ async function writeBooks(log: Log, codec: RecordCodec): Promise<void> {
     const topUps = known.map(({ reference, at }): TopUp => ({
       ...{ eventId: `core:top-ups:${reference}`, source: 'core', topUpKey: `core:${reference}` },
       ...{ accountKey: 'core:1', cardKey: null, stage: 'CLAIMED', channel: 'BANK_APP', amountFen: 1 },
-      ...{ deviceKey: null, occurredAt: at, businessDate: day, dataQuality: [] },
+      ...{ deviceKey: null, refusal: null, occurredAt: at, businessDate: day, dataQuality: [] },
     }));
     await journal.append([
       record('hub.bank-file', file.fileKey, file),

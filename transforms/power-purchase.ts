@@ -1,6 +1,7 @@
 /** Steps of orders for electricity → master.power-purchase. Where an order stands, `connectors/power/orders.ts` says. */
 import type { PowerPurchaseRow } from '../connectors/power/rows.js';
 import type { PowerPurchase, PowerPurchaseKind } from '../contracts/types.js';
+import { bankRefusal } from './bank-words.js';
 import { lookUp, type CodeTable } from './codes.js';
 import { parseScaled } from './decimal.js';
 import { fen, mapRow, optionalId, quality, reject, requiredId, shown } from './fields.js';
@@ -58,6 +59,7 @@ export function mapPowerPurchase(row: PowerPurchaseRow, context: MapContext): Ma
       amountFen,
       energyWh: energyOf(row.energy),
       bankReferenceTail: tailOf(row.bankRef),
+      refusal: order.kind === 'FAILED' ? bankRefusal(row.refusalCode, row.refusal) : null,
       occurredAt: order.at,
       businessDate: businessDate(order.at),
       debitedAt: order.debitedAt,

@@ -236,6 +236,18 @@ describe('a step of an order', () => {
     });
   });
 
+  it('that was refused for want of a bank card says so', () => {
+    const { order } = purchase();
+    const failed = { status: 'FAIL', order: { ...order!, kind: 'FAILED', state: 'FAILED', debitedAt: null } };
+    expect(event({ ...failed, refusal: '未綁定銀行卡,不能進行充值' })).toMatchObject({
+      kind: 'FAILED',
+      refusal: 'NOT_BOUND',
+    });
+    expect(event({ ...failed, refusal: '未签约' }).refusal).toBe('NOT_SIGNED');
+    expect(event({ ...failed, refusal: '余额不足' }).refusal).toBeNull();
+    expect(event({ refusal: '未签约' }).refusal, 'it went on').toBeNull();
+  });
+
   it('of an unknown status is refused', () => {
     const { order: _, ...unknown } = purchase({ status: 'WHAT' });
     expect(reasonOf(mapPowerPurchase(unknown, contextFor()))).toBe('CODE_UNKNOWN status');

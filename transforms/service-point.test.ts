@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
+import { servicePointRowSchema, type ServicePointRow } from '../connectors/reference-data/rows.js';
 import type { ServicePoint } from '../contracts/types.js';
 import { contextOf, reasonOf, valueOf } from './mapping.test-support.js';
 import { mapServicePoint } from './service-point.js';
@@ -30,4 +33,34 @@ it('one without the date of its page is refused', () => {
   expect(reasonOf(mapServicePoint({ ...ROW, originDate: '' }, contextOf()))).toBe(
     'REQUIRED_MISSING originDate',
   );
+});
+
+it('the machines of the page are open when it says', () => {
+  const file = new URL('../examples/qau/service-points.json', import.meta.url);
+  const { servicePoints, ...page } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly servicePoints: readonly ServicePointRow[];
+  };
+  const valid = new Ajv2020().compile(servicePointRowSchema);
+  const points = servicePoints.map((row) => {
+    const whole = { ...page, ...row };
+    expect(valid(whole), row.id).toBe(true);
+    return valueOf<ServicePoint>(mapServicePoint(whole, contextOf()), 'master.service-point');
+  });
+  const of = (id: string) => points.find(({ servicePointId }) => servicePointId === id);
+  const days = [1, 2, 3, 4, 5, 6, 7];
+  expect(of('cash-machine')).toMatchObject({
+    place: '生物楼A区门厅',
+    campus: '城阳校区',
+    hours: [{ days, from: '05:00', until: '16:30' }],
+    services: ['CASH_RECHARGE', 'BALANCE_QUERY'],
+  });
+  const replacing = points.filter(
+    ({ kind, services }) => kind === 'MACHINE' && services.includes('CARD_REPLACEMENT'),
+  );
+  expect(replacing.map(({ campus, place }) => [campus, place])).toEqual([
+    ['城阳校区', '生物楼A区门厅'],
+    ['平度校区', '明德楼一楼西门南侧'],
+    ['蓝谷校区', null],
+  ]);
+  for (const { hours } of replacing) expect(hours).toEqual([{ days, from: '00:00', until: '24:00' }]);
 });

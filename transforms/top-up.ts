@@ -5,6 +5,7 @@
  */
 import type { TopUpRow } from '../connectors/card-core/money-rows.js';
 import type { TopUp } from '../contracts/types.js';
+import { bankRefusal } from './bank-words.js';
 import { cardProfileSchema, filterOf, flag, scopeOf, type CardProfile } from './card-profile.js';
 import * as codes from './codes.js';
 import { code, fen, mapRow, optionalId, quality, reject, requiredId, requiredInstant } from './fields.js';
@@ -50,6 +51,7 @@ export function mapTopUp(row: TopUpRow, context: MapContext): Mapped {
       stage,
       channel,
       amountFen,
+      refusal: stage === 'REFUSED' ? bankRefusal(row.errcode, row.errmsg) : null,
       deviceKey: device === null ? null : `${source}:${device}`,
       occurredAt,
       businessDate: businessDate(occurredAt),

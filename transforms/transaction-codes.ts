@@ -72,6 +72,7 @@ export const TOP_UP_CHANNEL: CodeTable<string> = {
   alipay: 'ALIPAY',
   hall: 'SERVICE_HALL',
   bank: 'BANK_APP',
+  ebank: 'ONLINE_BANK',
   cash: 'CASH_MACHINE',
   load: 'LOAD_MACHINE',
 };

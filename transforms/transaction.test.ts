@@ -200,6 +200,26 @@ describe('a top-up', () => {
     expect(topUp(claim).dataQuality, 'the core does not say').toEqual([]);
   });
 
+  it.each([
+    ['wechat', 'WECHAT'],
+    ['alipay', 'ALIPAY'],
+    ['hall', 'SERVICE_HALL'],
+    ['bank', 'BANK_APP'],
+    ['ebank', 'ONLINE_BANK'],
+    ['cash', 'CASH_MACHINE'],
+    ['load', 'LOAD_MACHINE'],
+  ])('through %s comes by %s', (channel, expected) => {
+    expect(topUp({ channel }).channel).toBe(expected);
+  });
+
+  it('that was refused says why, in either script and with either comma', () => {
+    const refused = { stage: '4', errmsg: '未綁定銀行卡，不能進行充值' };
+    expect(topUp(refused)).toMatchObject({ stage: 'REFUSED', refusal: 'NOT_BOUND' });
+    expect(topUp({ stage: '4', errmsg: ' 未签约。' }).refusal).toBe('NOT_SIGNED');
+    expect(topUp({ stage: '4', errmsg: '系统繁忙' }).refusal, 'another reason').toBeNull();
+    expect(topUp({ ...refused, stage: '1' }).refusal, 'not refused').toBeNull();
+  });
+
   it('whose step nobody knows is refused, not guessed', () => {
     expect(reasonOf(mapTopUp({ ...row, stage: '9' }, contextOf()))).toBe('CODE_UNKNOWN stage');
     expect(reasonOf(mapTopUp({ ...row, amount: '-1' }, contextOf()))).toBe('MONEY_INVALID amount');
@@ -238,11 +258,18 @@ describe('an account of its own stream', () => {
       asOf: Date.UTC(2099, 8, 1, 4, 5, 3),
       dataQuality: [],
     });
-    expect(account({ freezeflag: '1' }).spendableOnCardFen).toBe(0);
     expect(account({ card_balance: '1800' }).dataQuality).toEqual(['BALANCE_UNCERTAIN']);
     expect(account({ accstatus: '1' }).state).toBe('CLOSED');
     expect(mapAccount({ ...row, cardtype: '801' }, contextOf())).toMatchObject({
       filtered: 'TEMPORARY_CARD',
+    });
+  });
+
+  it('that is frozen can spend nothing on its card', () => {
+    expect(account({ freezeflag: '1' })).toMatchObject({
+      frozen: true,
+      spendableOnCardFen: 0,
+      totalFen: 6751,
     });
   });
 

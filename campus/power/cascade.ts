@@ -176,6 +176,7 @@ function orders({ world, group, habits, request, now }: Asked): Payload {
         ...{ buildingid: habits.building(world, place.building), floorid: habits.floor(place.floor) },
         ...{ roomid: habits.roomid(place), account: personAccount(order.payer), tran: String(order.fen) },
         ...{ paytype: order.wallet ? '2' : '1', bankref: order.bankRef },
+        ...(order.told === undefined ? {} : { errmsg: order.told }),
       };
     }),
   };

@@ -128,6 +128,7 @@ function orders({ world, form, now }: Call): object {
       ...{ floorId: String(place.floor), roomId: roomId(place), payer: personAccount(order.payer) },
       ...{ money: yuan(order.fen), energy: '', payWay: order.wallet ? 'CARD' : 'BANK' },
       bankRef: order.bankRef,
+      ...(order.told === undefined ? {} : { reason: order.told }),
     };
   });
   const more = (steps.at(-1)?.seq ?? after) < head ? '1' : '0';

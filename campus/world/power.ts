@@ -29,6 +29,8 @@ export interface PowerOrder {
   readonly wallet: boolean;
   readonly bankRef: string;
   readonly status: OrderStatus;
+  /** What the payer was told when the bank was not debited. */
+  readonly told?: string;
 }
 
 /** A step in the log of a group. */
@@ -41,6 +43,14 @@ export interface PowerStep {
 /** Conditions that change what happens, by group: what `campus/start.ts` reads off the fault switches. */
 export type PowerCondition = 'vendor-off' | 'network-cut' | 'no-delivery';
 
+/** In the words, scripts and commas in which the payment page and the bank say it. */
+const BANK_SAYS = [
+  '未綁定銀行卡,不能進行充值',
+  '未签约',
+  '未绑定银行卡，不能进行充值',
+  '未簽約',
+  '未绑定银行卡,不能进行充值',
+];
 const MINUTE_MS = 60_000;
 const AMOUNTS = [1_000, 2_000, 3_000, 5_000, 10_000];
 const DUE_MAX = 10_000;
@@ -126,15 +136,16 @@ export function settlePower(world: World, now: number): number {
 function step(world: World, order: PowerOrder, at: number): void {
   const group = groupOfRoom(order.room);
   const is = (condition: PowerCondition): boolean => world.conditions.power(group, condition);
-  const go = (status: OrderStatus, againMs: number | null): void => {
-    const next = { ...order, status };
+  const go = (status: OrderStatus, againMs: number | null, told?: string): void => {
+    const next = told === undefined ? { ...order, status } : { ...order, status, told };
     log(world, next, at);
     if (againMs !== null) plan(world, next, at + againMs);
   };
   const chance = hash32(world.base.seed, 114, Number(order.no.slice(1)));
   switch (order.status) {
     case 'NEW':
-      return chance % 40 === 0 && !order.wallet ? go('FAIL', null) : go('PAYING', 1_200);
+      if (chance % 40 !== 0 || order.wallet) return go('PAYING', 1_200);
+      return go('FAIL', null, BANK_SAYS[chance % BANK_SAYS.length]);
     case 'PAYING':
       return go('PAID', 500);
     case 'PAID':

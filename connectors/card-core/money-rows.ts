@@ -78,6 +78,9 @@ export interface TopUpRow {
   readonly termid?: string;
   /** 1: the device is a canteen POS. */
   readonly canteenflag?: string;
+  /** Refused: the core's code, and what the person was told. */
+  readonly errcode?: string;
+  readonly errmsg?: string;
 }
 
 const texts = (max: number, names: readonly string[]) =>
@@ -106,7 +109,7 @@ export const transactionFields = [
 
 export const topUpFields = [
   ...(['orderno', 'account', 'cardno', 'cardtype', 'stage', 'channel', 'amount', 'time', 'termid'] as const),
-  'canteenflag',
+  ...(['canteenflag', 'errcode', 'errmsg'] as const),
 ] as const satisfies readonly (keyof TopUpRow)[];
 
 /** JSON Schemas of the rows. Unknown fields are allowed: cores add columns without notice. */
@@ -120,5 +123,6 @@ export const transactionRowSchema = row('transaction', ['transdate', 'transtime'
 });
 export const topUpRowSchema = row('top-up', ['orderno', 'account', 'stage', 'amount', 'time'], {
   ...texts(64, topUpFields),
+  ...texts(512, ['errmsg']),
   account: { type: 'string', minLength: 1, maxLength: 64 },
 });

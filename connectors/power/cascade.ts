@@ -332,6 +332,8 @@ function entryOf(step: Readonly<Record<string, unknown>>, aid: string): Purchase
     amountUnit: 'fen' as const,
     paySource: text('paytype'),
     bankRef: text('bankref'),
+    ...(text('errmsg') === '' ? {} : { refusal: text('errmsg') }),
+    ...(text('errcode') === '' ? {} : { refusalCode: text('errcode') }),
     status,
     time: text('time'),
   };

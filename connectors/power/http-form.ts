@@ -321,12 +321,12 @@ function orderStream(call: Call, options: Options): Stream {
 }
 
 function entryOf(step: OrderStep, system: string): PurchaseEntry {
-  const { seq, orderNo, status, time, payer, energy, payWay, bankRef } = step;
+  const { seq, orderNo, status, time, payer, energy, payWay, bankRef, reason: refusal } = step;
   if (typeof seq !== 'string' || !/^\d{1,15}$/.test(seq) || typeof orderNo !== 'string') {
     throw new ConnectorError('PROTOCOL', 'getorders: a step without seq and orderNo', 'later');
   }
   const ids = [step.areaId, step.districtId, step.buiId, step.floorId, step.roomId].map((id) => String(id));
-  const optional = { account: payer, energy, paySource: payWay, bankRef };
+  const optional = { account: payer, energy, paySource: payWay, bankRef, refusal };
   const row = {
     vendor: system,
     orderNo,

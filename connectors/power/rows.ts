@@ -57,6 +57,9 @@ export interface PowerPurchaseRow {
   /** The upstream's word or code for where the money came from. */
   readonly paySource?: string;
   readonly bankRef?: string;
+  /** Refused: the code, and what the person was told. */
+  readonly refusalCode?: string;
+  readonly refusal?: string;
   /** The upstream's status code. */
   readonly status: string;
   /** `yyyy-MM-dd HH:mm:ss`, Asia/Shanghai. */
@@ -159,6 +162,8 @@ export const powerPurchaseRowSchema: Readonly<Record<string, unknown>> = {
     seq: text(32),
     path: required(PATH_MAX),
     ...texts(64, ['account', 'energy', 'paySource', 'bankRef', 'time']),
+    refusalCode: text(32),
+    refusal: text(512),
     amount: text(32),
     amountUnit: { enum: ['fen', 'yuan'] },
     status: text(32),

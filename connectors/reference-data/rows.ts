@@ -1,7 +1,7 @@
 /** A place, telephone or form of the campus-card service, as a file of reference data has it. */
 export interface ServicePointRow {
   readonly id: string;
-  /** OFFICE, COUNTER, FORM, WEBSITE, APP, CHANNEL. */
+  /** OFFICE, COUNTER, FORM, WEBSITE, APP, CHANNEL, PLATFORM, MACHINE. */
   readonly kind: string;
   readonly name: string;
   readonly nameEn?: string;

@@ -27,7 +27,14 @@ const row = (day: number, reference: string | null, over: Partial<BankEntry> = {
 });
 const step = (day: number, order: string, over: Partial<TopUp> = {}): TopUp => ({
   ...{ eventId: `core:top-ups:${order}`, source: 'core', topUpKey: `core:${order}`, accountKey: 'core:1' },
-  ...{ cardKey: null, stage: 'CLAIMED', channel: 'BANK_APP', amountFen: 5_000, deviceKey: null },
+  ...{
+    cardKey: null,
+    stage: 'CLAIMED',
+    channel: 'BANK_APP',
+    amountFen: 5_000,
+    deviceKey: null,
+    refusal: null,
+  },
   ...{ occurredAt: startOfDay(day) + NOON, businessDate: day, dataQuality: [] },
   ...over,
 });
