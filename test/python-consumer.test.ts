@@ -99,7 +99,15 @@ describeKafka('the Python consumer', (brokers) => {
   /** @returns topics that have records */
   async function expectEqual(config: string, prefix: string): Promise<string[]> {
     const env = { CARDHUB_DATA: join(folder, 'reader') };
-    const reconciled = await cardhub(env, 'reconcile', '-c', config, '--log', `kafka://${brokers}/${prefix}`);
+    const reconciled = await cardhub(
+      env,
+      'reconcile',
+      '--no-upstream',
+      '-c',
+      config,
+      '--log',
+      `kafka://${brokers}/${prefix}`,
+    );
     expect(reconciled.exit).toBe(0);
     const { topics } = reconciled.document as { topics: readonly ReconciledTopic[] };
     const consumed = await consume(prefix);

@@ -123,6 +123,9 @@ const NOT_WHOLE: ReadonlySet<FileFault> = new Set([
   ...(['TRUNCATED', 'ENCODING', 'HEADER', 'CONTROL_TOTAL', 'ROW_REFUSED'] as const),
 ]);
 
+/** That it came late, or again, is known only to who asked before. */
+const FOUND_LATER: ReadonlySet<string> = new Set<FileFault>(['LATE', 'REISSUED']);
+
 function mapFile(row: ReconFileRow, { source }: MapContext): Mapped {
   const settleDate = requiredDate(row.settleDate);
   const value: BankFile = {
@@ -215,10 +218,19 @@ export const agreementKind: RecordKind = {
 export const reconKind: RecordKind = {
   map: (row, context) => mapRecon(row as ReconRow, context),
   profile: bankProfileSchema,
-  state: { 'hub.bank-file': { key: 'fileKey', gone: 'REMOVED' } },
+  state: {
+    'hub.bank-file': {
+      key: 'fileKey',
+      gone: 'REMOVED',
+      told: ({ faults, ...file }) => ({ ...file, faults: faults.filter((fault) => !FOUND_LATER.has(fault)) }),
+    },
+  },
   rows: [],
   // Two rows of one issue with one reference and different contents are a fault of the bank's.
   events: {
-    'hub.bank-entry': { says: ['bankReference', 'cardReference', 'kind', 'amountFen', 'occurredAt'] },
+    'hub.bank-entry': {
+      says: ['bankReference', 'cardReference', 'kind', 'amountFen', 'occurredAt'],
+      retold: ({ settleDate, fileDigest }) => [String(settleDate), fileDigest],
+    },
   },
 };

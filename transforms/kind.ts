@@ -23,6 +23,11 @@ export interface StateTopic<T extends TopicName = TopicName> {
   readonly gone: StateOf<T>;
   /** Other states in which its absence is no news; `REMOVED` always is one. */
   readonly ended?: readonly StateOf<T>[];
+  /**
+   * The value without what only the course of the readings decides (that a file came late): a comparison with a later
+   * reading leaves it out. Values of such a topic are few: all of them are held while they are compared.
+   */
+  readonly told?: (value: TopicValue[T]) => object;
 }
 
 export interface EventTopic<T extends TopicName = TopicName> {
@@ -34,6 +39,11 @@ export interface EventTopic<T extends TopicName = TopicName> {
   readonly says: readonly Field<T>[];
   /** The tuple by which the mapping asks `seenBefore`, read back from a published event; null where there is none. */
   readonly tuple?: (event: TopicValue[T]) => string | null;
+  /**
+   * Where an upstream that is asked again tells only the newest form of a thing (a loan, a bank's file): the thing, and
+   * the form that the event belongs to. Events of an earlier form are then no longer told, and nothing is missing.
+   */
+  readonly retold?: (event: TopicValue[T]) => readonly [thing: string, form: string];
 }
 
 export interface RecordKind {

@@ -90,6 +90,19 @@ export function eventTuple(topic: string, value: object): string | null {
   return tuple?.(value) ?? null;
 }
 
+/** The thing and form of an event that a later reading tells in its newest form only; null for all others. */
+export function eventRetold(topic: string, value: object): readonly [thing: string, form: string] | null {
+  const { retold } = eventTopic(topic) as {
+    readonly retold?: (event: object) => readonly [thing: string, form: string];
+  };
+  return retold?.(value) ?? null;
+}
+
+/** True where an upstream that is asked again tells things of this topic in their newest form only. */
+export function isRetold(topic: string): boolean {
+  return eventTopic(topic).retold !== undefined;
+}
+
 /**
  * JSON Schema of the `mapping` section of a connector whose streams map as these: its streams share one section, so
  * it may hold what any of them reads.

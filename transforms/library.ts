@@ -144,5 +144,11 @@ export const loanKind: RecordKind = {
   state: {},
   rows: [],
   // The patron is not among them: a library makes old loans anonymous.
-  events: { 'master.loan': { says: ['loanId', 'kind', 'occurredAt', 'itemKey'] } },
+  events: {
+    'master.loan': {
+      says: ['loanId', 'kind', 'occurredAt', 'itemKey'],
+      // The library keeps a loan, not its steps: of several renewals it tells the last.
+      retold: ({ loanId, eventId }) => [loanId, eventId],
+    },
+  },
 };

@@ -5,21 +5,32 @@ import { addCommand, type Call, type Frame } from './frame.js';
 import { withReader } from './open-reader.js';
 
 interface Options {
+  /** `--upstream`: a stream that cannot be compared is a failure. `--no-upstream`: false. */
   readonly upstream?: boolean;
 }
 
-/** `cardhub reconcile`: the topics against the books. */
+/** `cardhub reconcile`: the topics against the books, and the upstreams against the topics. */
 export function register(program: Command, frame: Frame): void {
   addCommand<Options>(program, frame, {
     name: 'reconcile',
-    summary: { en: 'Prove the topics against the books.', zh: '核对主题内容与账目。' },
-    examples: ['cardhub reconcile', 'cardhub reconcile --upstream --json'],
+    summary: {
+      en: 'Prove the topics against the books, and the upstreams against the topics.',
+      zh: '核对主题内容与账目，并将各上游系统与主题逐项核对。',
+    },
+    examples: ['cardhub reconcile', 'cardhub reconcile --no-upstream --json'],
     more:
-      'Reads every record, sums their digests, and compares with what the positions say was published.\n' +
-      '--upstream takes each listing again and compares every row with what is published; nothing is written.\n' +
-      'Exit code 1: a topic differs, or a row. `expired`: retention has taken the oldest events.',
+      'Reads every record, sums their digests, and compares with what the positions say was published. Then each\n' +
+      'listing is taken again and each feed read again, and compared row by row, by count and by hash; nothing is\n' +
+      'written. A stream that cannot be compared says why. What changed since the last poll shows as a difference:\n' +
+      'ask again.\n' +
+      '--no-upstream asks no upstream. --upstream fails when a stream could not be compared.\n' +
+      'Exit code 1: a topic differs, or a row. 3: with --upstream, something was not compared. `expired`: retention\n' +
+      'has taken the oldest events.\n' +
+      '先以账目核对各主题，再重新读取各上游系统逐行核对，不写入任何数据；无法核对的数据流会说明原因。',
     options: (command) =>
-      command.option('--upstream', 'compare the upstream systems with the topics as well'),
+      command
+        .option('--upstream', 'every stream must be comparable 要求所有数据流均可核对')
+        .option('--no-upstream', 'compare the topics with the books only 仅核对主题与账目'),
     run: reconcile,
   });
 }
@@ -28,10 +39,11 @@ async function reconcile(call: Call<Options>): Promise<ExitCode> {
   const { out, options } = call;
   const { proveTopics } = await import('../desk/reconcile.js');
   const proofs = await withReader(await call.config(), ({ log, codec }) => proveTopics(log, codec));
-  const upstream = options.upstream === true ? await proveUpstreams(call) : [];
+  const upstream = options.upstream === false ? [] : await proveUpstreams(call);
   const agree = proofs.every(({ outcome }) => outcome !== 'differs');
-  const ok = agree && upstream.every((proof) => proof.ok);
-  out.document({ ok, topics: proofs, ...(options.upstream === true ? { upstream } : {}) });
+  const ok = agree && upstream.every(({ outcome }) => outcome !== 'differs');
+  const unknown = upstream.filter(({ outcome }) => outcome === 'not-compared').length;
+  out.document({ ok, topics: proofs, ...(options.upstream === false ? {} : { upstream }) });
   out.table(
     ['topic 主题', 'kind', 'count 数量', 'booked 账目', 'digest 摘要', 'result 结果'],
     proofs.map((proof) => [
@@ -47,7 +59,8 @@ async function reconcile(call: Call<Options>): Promise<ExitCode> {
     agree ? 'Topics and books agree. 主题与账目一致。' : 'Topics and books DIFFER. 主题与账目不一致！',
   );
   showUpstreams(out, upstream);
-  return ok ? EXIT.ok : EXIT.no;
+  if (!ok) return EXIT.no;
+  return options.upstream === true && unknown > 0 ? EXIT.upstream : EXIT.ok;
 }
 
 async function proveUpstreams({ frame, config }: Call<Options>): Promise<UpstreamProof[]> {
@@ -60,29 +73,63 @@ async function proveUpstreams({ frame, config }: Call<Options>): Promise<Upstrea
   const stop = new AbortController();
   try {
     hub.follow(stop.signal);
-    const proofs: UpstreamProof[] = [];
-    for (const { deps } of hub.streams) {
-      const proof = await proveUpstream(deps, frame.signal);
-      if (proof !== null) proofs.push(proof);
-    }
-    return proofs;
+    // Systems side by side, the streams of one in turn: as it is pulled.
+    const bySource = hub.sources.map(async (source) => {
+      const proofs: UpstreamProof[] = [];
+      for (const { deps, config: stream } of hub.streams) {
+        if (stream.source === source.config.name) proofs.push(await proveUpstream(deps, frame.signal));
+      }
+      return proofs;
+    });
+    return (await Promise.all(bySource)).flat();
   } finally {
     stop.abort();
     await hub.close();
   }
 }
 
+const RESULTS: Readonly<Record<UpstreamProof['outcome'], string>> = {
+  equal: 'equal 一致',
+  differs: 'DIFFERS 不一致',
+  'not-compared': 'not compared 未核对',
+};
+
 function showUpstreams(out: Call<Options>['out'], proofs: readonly UpstreamProof[]): void {
   if (proofs.length === 0) return;
   out.table(
-    ['stream 数据流', 'rows 行', 'upstream count 上游计数', 'equal 一致', 'differs 不同', 'missing 缺失'],
+    ['stream 数据流', 'by', 'rows 行', 'refused 隔离', 'differs 不同', 'missing 缺失', 'older 已过期'].concat(
+      ['records 记录', 'hash of the hub 本系统摘要', 'hash of the upstream 上游摘要', 'result 结果'],
+    ),
     proofs.map((proof) => [
       `${proof.source}/${proof.stream}`,
+      proof.by.join('+'),
       String(proof.rows),
-      proof.upstreamCount === null ? '-' : String(proof.upstreamCount),
-      String(proof.equal),
+      String(proof.refused),
       String(proof.differs),
       String(proof.missing),
+      String(proof.older),
+      `${proof.hub.count}/${proof.upstream.count}`,
+      proof.hub.hash.slice(0, HASH_SHOWN),
+      proof.upstream.hash.slice(0, HASH_SHOWN),
+      RESULTS[proof.outcome],
     ]),
   );
+  for (const { source, stream, remark, outcome, examples, upstreamCount, rows } of proofs) {
+    const name = `${source}/${stream}`;
+    if (remark !== null) out.line(`${name}: ${remark}`);
+    if (outcome !== 'differs') continue;
+    if (upstreamCount !== null && upstreamCount !== rows)
+      out.line(`${name}: it counts ${upstreamCount} itself 上游自报 ${upstreamCount}`);
+    if (examples.length > 0) out.line(`${name}: ${examples.join(', ')}`);
+  }
+  const differ = proofs.filter(({ outcome }) => outcome === 'differs').length;
+  const left = proofs.filter(({ outcome }) => outcome === 'not-compared').length;
+  out.line(
+    differ === 0
+      ? `Upstreams and topics agree${left === 0 ? '' : `; ${left} streams not compared`}. 上游与主题一致${left === 0 ? '' : `；${left} 个数据流未核对`}。`
+      : `${differ} streams DIFFER from their upstreams. ${differ} 个数据流与上游不一致！`,
+  );
 }
+
+/** Characters of a hash on a terminal; the document has all. */
+const HASH_SHOWN = 12;

@@ -2,7 +2,7 @@ import { CARD_TOPICS } from '../../transforms/card.js';
 import { ENDED_CARD_STATES } from '../../transforms/codes.js';
 import { CredentialIndex, type CardLike } from './credentials.js';
 import type { Progress } from './position.js';
-import { ownedTopics, rebuildPublished, type Published } from './published.js';
+import { ownedTopics, rebuildPublished, type EventMemory, type Published } from './published.js';
 import { RowMapper } from './rows.js';
 import type { StreamDeps } from './stream.js';
 
@@ -16,6 +16,7 @@ export interface StreamMemory {
 export async function rebuildMemory(
   deps: StreamDeps,
   { digests, written }: Pick<Progress, 'digests' | 'written'>,
+  events?: EventMemory,
 ): Promise<StreamMemory> {
   const { name, maps } = deps.stream.spec;
   const topics = ownedTopics(maps);
@@ -32,6 +33,7 @@ export async function rebuildMemory(
       return { eventId, ...deps.readEvent(topic, value) };
     },
     (topic, value) => deps.codec.version(topic, value),
+    events,
   );
   const credentials = new CredentialIndex();
   for (const topic of CARD_TOPICS) {

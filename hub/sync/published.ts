@@ -39,15 +39,37 @@ export function ownedTopics(maps: string): OwnedTopics {
 /** Version of an encoded value; 0 where the topic has none. */
 export type VersionOf = (topic: string, value: Uint8Array) => number;
 
+/** Ids of published events with their contents, as far back as the one who asks needs them. */
+export interface EventMemory {
+  /** From each partition's end so many records are read back. */
+  readonly window: number;
+  compare(eventId: string, content: string): 'absent' | 'same' | 'other';
+  add(eventId: string, content: string): void;
+}
+
+/** The newest events of the window: what a stream that pulls needs. */
+export function newestEvents(): EventMemory {
+  const contents = new BoundedMap<string>(EVENT_WINDOW);
+  return {
+    window: EVENT_WINDOW,
+    compare(eventId, content) {
+      const before = contents.get(eventId);
+      if (before === undefined) return 'absent';
+      return before === content ? 'same' : 'other';
+    },
+    add: (eventId, content) => contents.set(eventId, content),
+  };
+}
+
 export class Published {
   readonly #kept = new Map<string, ValueTable>();
   readonly #digests = new Map<string, DigestTable>();
-  readonly #events = new BoundedMap<string>(EVENT_WINDOW);
   readonly #tuples = new BoundedMap<string>(EVENT_WINDOW);
 
   constructor(
     topics: OwnedTopics,
     readonly versionOf: VersionOf,
+    readonly events: EventMemory = newestEvents(),
   ) {
     for (const topic of topics.state) {
       if (topics.kept.includes(topic)) this.#kept.set(topic, new ValueTable());
@@ -123,15 +145,6 @@ export class Published {
     return this.#kept.get(topic)?.entries() ?? [];
   }
 
-  /** Content of an event that was published under this id, within the window. */
-  eventContent(eventId: string): string | undefined {
-    return this.#events.get(eventId);
-  }
-
-  addEvent(eventId: string, content: string): void {
-    this.#events.set(eventId, content);
-  }
-
   /** True when an earlier event had this tuple; the first one's id is kept. */
   repeats(tuple: string, eventId: string): boolean {
     const first = this.#tuples.get(tuple);
@@ -178,8 +191,9 @@ export async function rebuildPublished(
   keyPrefix: (topic: string) => string,
   readEvent: (topic: string) => EventReading,
   versionOf: VersionOf,
+  events: EventMemory = newestEvents(),
 ): Promise<Published> {
-  const published = new Published(topics, versionOf);
+  const published = new Published(topics, versionOf, events);
   const all = [...written];
   for (const topic of topics.state) {
     const prefix = keyPrefix(topic);
@@ -190,13 +204,13 @@ export async function rebuildPublished(
   for (const topic of topics.events) {
     const from = new Map<number, number>();
     for (const bounds of await log.bounds(topic)) {
-      from.set(bounds.partition, Math.max(bounds.start, bounds.end - EVENT_WINDOW));
+      from.set(bounds.partition, Math.max(bounds.start, bounds.end - events.window));
     }
     const read = readEvent(topic);
     for await (const { value, headers } of readPast(log, topic, from, all)) {
       const facts = value === null ? null : read(value, headers);
       if (facts === null) continue;
-      published.addEvent(facts.eventId, facts.content);
+      events.add(facts.eventId, facts.content);
       if (facts.tuple !== null) published.repeats(facts.tuple, facts.eventId);
     }
   }

@@ -141,8 +141,8 @@ export class RowMapper {
 
   #clashes(record: ContractRecord): boolean {
     if (record.eventId === undefined) return false;
-    const before = this.deps.published.eventContent(record.eventId);
-    return before !== undefined && before !== eventContent(record.topic, record.value);
+    const content = eventContent(record.topic, record.value);
+    return this.deps.published.events.compare(record.eventId, content) === 'other';
   }
 
   #apply(record: ContractRecord, id: string, batch: RowBatch, marks: Set<Mark>): 'new' | 'same' | 'older' {
@@ -181,8 +181,10 @@ export class RowMapper {
   }
 
   #applyEvent(record: ContractRecord, eventId: string, batch: RowBatch): 'new' | 'same' {
-    if (this.deps.published.eventContent(eventId) !== undefined) return 'same';
-    this.deps.published.addEvent(eventId, eventContent(record.topic, record.value));
+    const { events } = this.deps.published;
+    const content = eventContent(record.topic, record.value);
+    if (events.compare(eventId, content) !== 'absent') return 'same';
+    events.add(eventId, content);
     const value = this.deps.codec.encode(record.topic, record.value);
     this.#push(batch, record.topic, record.key, value, eventId, record.time);
     return 'new';
