@@ -17,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   decide: async () => (await import('./decide.js')).decideAlone,
   bank: async () => (await import('./bank.js')).bank,
   evaluation: async () => (await import('./evaluation.js')).evaluation,
+  overload: async () => (await import('./overload.js')).overload,
   sip2: async () => (await import('./sip2.js')).sip2,
   'start-up': async () => (await import('./start-up.js')).startUp,
   'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,

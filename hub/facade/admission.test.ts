@@ -1,32 +1,43 @@
 import { expect, it } from 'vitest';
 import { createAdmission, kindOf } from './admission.js';
-import type { RequestKind } from './admission.js';
+import type { Pausable, RequestKind } from './admission.js';
+
+function client(): Pausable & { paused: boolean } {
+  const it = { paused: false, pause: () => (it.paused = true), resume: () => (it.paused = false) };
+  return it;
+}
 
 /** A loop whose turns and clock the test moves. */
 function loop() {
   let now = 0;
   let ends: (() => void)[] = [];
   const shed: RequestKind[] = [];
+  const steps: (() => void)[] = [];
+  const clients = Array.from({ length: 2_000 }, client);
   const admission = createAdmission({
     clock: () => now,
     atTurnEnd: (end) => ends.push(end),
+    after: (_ms, step) => steps.push(step),
     onShed: (kind) => shed.push(kind),
   });
   /** Asks `count` times, each answer taking `ms`; gives how many were answered. */
   const ask = (kind: RequestKind, count: number, ms: number): number => {
     let answered = 0;
     for (let i = 0; i < count; i++) {
-      if (!admission.admit(kind)) continue;
+      if (!admission.admit(kind, clients[i]!)) continue;
       answered += 1;
       now += ms;
     }
     return answered;
   };
   const turn = (): void => {
-    for (const end of ends) end();
+    const ending = ends;
     ends = [];
+    for (const end of ending) end();
   };
-  return { admission, ask, turn, shed, pass: (ms: number) => void (now += ms) };
+  const step = (): void => steps.shift()?.();
+  const listening = (): number => clients.filter(({ paused }) => !paused).length;
+  return { admission, ask, turn, step, listening, clients, shed, pass: (ms: number) => void (now += ms) };
 }
 
 it('answers decisions for 15 ms of a turn, and all of them again in the next', () => {
@@ -35,6 +46,28 @@ it('answers decisions for 15 ms of a turn, and all of them again in the next', (
   expect(shed).toHaveLength(880);
   turn();
   expect(ask('decision', 100, 0.1)).toBe(100);
+});
+
+it('does not listen for a moment to those whom it told to come again, and refuses what they sent meanwhile', () => {
+  const { admission, ask, turn, step, listening, clients } = loop();
+  ask('decision', 320, 0.125);
+  expect(listening()).toBe(2_000);
+  turn();
+  expect(listening()).toBe(2_000 - 200);
+  step();
+  expect(listening()).toBe(2_000 - 200 + 32);
+  const early = clients[120]!;
+  const late = clients[121]!;
+  expect(admission.admit('decision', early)).toBe(false);
+  turn();
+  expect(admission.admit('decision', early)).toBe(true);
+  expect(admission.admit('decision', late)).toBe(true);
+  // Nobody was shed since: all are listened to soon.
+  step();
+  expect(listening()).toBe(2_000 - 200 + 32 + 128);
+  step();
+  expect(listening()).toBe(2_000);
+  step();
 });
 
 it('sheds everything else first', () => {

@@ -5,8 +5,15 @@
  *
  *   turn begins ──▶ everything ──▶ 5 ms ──▶ decisions only ──▶ 15 ms ──▶ nobody ──▶ turn ends: all over again
  *
- * An admitted request then waits at most for the rest of one turn and its place in the next, far below 50 ms. Nothing
- * is remembered from turn to turn, so it recovers at once.
+ * An admitted request then waits at most for the rest of one turn and its place in the next, far below 50 ms.
+ *
+ * A refusal costs a third of a decision, so clients that ask again at once could leave no time for anything else. Who
+ * was told to come again is therefore not listened to for a moment (0.3 s with a thousand of them, well below what
+ * Retry-After asks for); what was sent meanwhile is too old for an answer in time, and is refused when it is read.
+ *
+ *   shed ──▶ not read ── 32 each 10 ms ──▶ read again: what waits there is shed, what comes then is admitted as ever
+ *
+ * Nothing else is remembered from turn to turn, so it recovers at once.
  *
  * Some requests are answered in each turn whatever the clock says: a process that was not let run for a while must not
  * refuse the few that came meanwhile.
@@ -29,9 +36,22 @@ const SHARES: Readonly<Record<'decision' | 'other', Share>> = {
 /** Requests that wait for something (an upstream, the log) and hold memory meanwhile. Decisions never wait. */
 const OTHERS_UNDER_WAY_MAX = 256;
 
+/** What of a socket is needed here. */
+export interface Pausable {
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** How many are listened to again, and how often; four times as many once nobody is shed any more. */
+const RESUMED_PER_STEP = 32;
+const STEP_MS = 10;
+
 export interface Admission {
-  /** @returns whether to answer it; `false`: 503 */
-  admit(kind: RequestKind): boolean;
+  /**
+   * @param from the socket of the request
+   * @returns whether to answer it; `false`: 503
+   */
+  admit(kind: RequestKind, from: Pausable): boolean;
   /** Ends one of kind `other` that was admitted. */
   ended(): void;
 }
@@ -41,11 +61,14 @@ export interface AdmissionParts {
   readonly clock?: () => number;
   /** Calls when the turn has ended. */
   readonly atTurnEnd?: (end: () => void) => void;
+  /** Calls once, after so long. */
+  readonly after?: (ms: number, step: () => void) => void;
   readonly onShed?: ((kind: RequestKind) => void) | undefined;
 }
 
 export function createAdmission(parts: AdmissionParts = {}): Admission {
   const { clock = () => performance.now(), atTurnEnd = setImmediate, onShed } = parts;
+  const resting = restingClients(parts.after ?? ((ms, step) => void setTimeout(step, ms).unref()), atTurnEnd);
   let began = 0;
   let inTurn = false;
   let admitted = 0;
@@ -53,27 +76,73 @@ export function createAdmission(parts: AdmissionParts = {}): Admission {
   const end = (): void => {
     inTurn = false;
     admitted = 0;
+    resting.turnEnded();
   };
   return {
-    admit(kind) {
+    admit(kind, from) {
       if (!inTurn) {
         inTurn = true;
         began = clock();
         atTurnEnd(end);
       }
       if (kind === 'probe') return true;
-      const { forMs, least } = SHARES[kind];
-      const room = kind === 'decision' || underWay < OTHERS_UNDER_WAY_MAX;
-      if (room && (admitted < least || clock() - began < forMs)) {
-        admitted += 1;
-        if (kind === 'other') underWay += 1;
-        return true;
+      if (!resting.isStale(from)) {
+        const { forMs, least } = SHARES[kind];
+        const room = kind === 'decision' || underWay < OTHERS_UNDER_WAY_MAX;
+        if (room && (admitted < least || clock() - began < forMs)) {
+          admitted += 1;
+          if (kind === 'other') underWay += 1;
+          return true;
+        }
+        resting.add(from);
       }
       onShed?.(kind);
       return false;
     },
     ended() {
       underWay -= 1;
+    },
+  };
+}
+
+/** Those who were told to come again, in the order in which they were. */
+function restingClients(after: (ms: number, step: () => void) => void, atTurnEnd: (end: () => void) => void) {
+  const shed = new Set<Pausable>();
+  const paused = new Set<Pausable>();
+  const stale = new Set<Pausable>();
+  let stepping = false;
+  let shedSinceStep = false;
+  const forget = (): void => stale.clear();
+  const step = (): void => {
+    let room = shedSinceStep ? RESUMED_PER_STEP : 4 * RESUMED_PER_STEP;
+    shedSinceStep = false;
+    for (const client of paused) {
+      if (room-- === 0) break;
+      paused.delete(client);
+      stale.add(client);
+      client.resume();
+    }
+    // What waited there is read in the turn that begins now; what is read later was sent later.
+    atTurnEnd(forget);
+    stepping = paused.size > 0;
+    if (stepping) after(STEP_MS, step);
+  };
+  return {
+    isStale: (client: Pausable): boolean => stale.size > 0 && stale.has(client),
+    add(client: Pausable): void {
+      shed.add(client);
+      shedSinceStep = true;
+    },
+    /** Not before: Node itself listens again when it has sent an answer. */
+    turnEnded(): void {
+      if (shed.size === 0) return;
+      for (const client of shed) {
+        client.pause();
+        paused.add(client);
+      }
+      shed.clear();
+      if (!stepping) after(STEP_MS, step);
+      stepping = true;
     },
   };
 }

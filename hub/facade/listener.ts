@@ -35,7 +35,7 @@ export function createListener(fetch: Hono['fetch'], admission: Admission): Requ
   return (incoming: ReadRequest, outgoing) => {
     const { method, headers, url = '' } = incoming;
     const kind = kindOf(url);
-    if (!admission.admit(kind)) {
+    if (!admission.admit(kind, incoming.socket)) {
       shed(incoming, outgoing, kind);
       return;
     }
@@ -94,20 +94,26 @@ function refuse(
   void answer(incoming, outgoing);
 }
 
-const SHED_SECONDS = '1';
 const SHED_TEXT = 'more requests come than can be decided: try again';
 const SHED_PROBLEM = problemText('OVERLOADED', 'more requests come than can be answered');
+const shedHeaders = (type: string, body: string): string[] => [
+  ...['content-type', type, 'content-length', String(Buffer.byteLength(body)), 'retry-after', '1'],
+];
+const SHED_TEXT_HEADERS = shedHeaders('text/plain; charset=utf-8', SHED_TEXT);
+const SHED_PROBLEM_HEADERS = shedHeaders('application/problem+json', SHED_PROBLEM);
 
 /** As little as can be: each of these is time that no decision gets. */
 function shed(incoming: IncomingMessage, outgoing: ServerResponse, kind: RequestKind): void {
-  const isAccess = kind === 'decision' || incoming.url?.includes('/access/') === true;
-  const body = isAccess ? SHED_TEXT : SHED_PROBLEM;
-  const headers = [
-    ...['content-type', isAccess ? 'text/plain; charset=utf-8' : 'application/problem+json'],
-    ...['content-length', String(body.length), 'retry-after', SHED_SECONDS],
-  ];
+  outgoing.sendDate = false;
+  if (kind !== 'decision' && incoming.url?.includes('/access/') !== true) {
+    outgoing.writeHead(503, SHED_PROBLEM_HEADERS);
+    outgoing.end(SHED_PROBLEM);
+    return;
+  }
   const requestId = echoed(incoming.headers['x-request-id'] as string | undefined);
-  if (requestId !== undefined && isAccess) headers.push('x-request-id', requestId);
-  outgoing.writeHead(503, headers);
-  outgoing.end(body);
+  outgoing.writeHead(
+    503,
+    requestId === undefined ? SHED_TEXT_HEADERS : [...SHED_TEXT_HEADERS, 'x-request-id', requestId],
+  );
+  outgoing.end(SHED_TEXT);
 }
