@@ -164,7 +164,7 @@ export async function openView(dir: string, readOnly = true): Promise<OpenView> 
   const view = createHubView({ tenant: 'bench', profiles, now: Date.now });
   const follower = followLog({
     ...{ log, view, now: Date.now },
-    decoder: { decode: (topic, bytes) => codecs.codecFor(topic).decode(bytes) },
+    decoder: codecs.view,
     onProblem: ({ cause }) => console.error(cause),
   });
   return { log, view, follower };

@@ -7,7 +7,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context } from 'hono';
-import type { TopicValue } from '../../contracts/types.js';
+import type { ViewValue } from '../views/fields.js';
 import { createHubView } from '../views/view.js';
 import type { HubView, ViewTopic } from '../views/view.js';
 import type { Policy } from '../decide/policy.js';
@@ -41,7 +41,7 @@ export function withTenants(view: HubView, tenants: readonly Tenant[]): HubView 
   if (tenants.length === 0) return view;
   return {
     ...view,
-    apply<T extends ViewTopic>(topic: T, key: string, value: TopicValue[T] | null) {
+    apply<T extends ViewTopic>(topic: T, key: string, value: ViewValue[T] | null) {
       view.apply(topic, key, value);
       if (topic === 'hub.policy') for (const tenant of tenants) tenant.view.apply(topic, key, value);
     },

@@ -1,5 +1,5 @@
 /**
- * Reads one number out of encoded values without making the rest of them: what is skipped costs no strings.
+ * Reads some fields out of encoded values without making the rest of them: what is skipped costs no strings.
  */
 import avro from 'avsc';
 import { type Catalogue, subjectOf } from './catalogue.js';
@@ -16,13 +16,25 @@ interface RecordSchema {
   readonly fields: readonly { readonly name: string }[];
 }
 
+type Read = (data: Buffer) => Readonly<Record<string, unknown>>;
+
 /**
- * Reader of the field `version` of any topic's values, of any schema in the catalogue; 0 for a topic whose values
- * have none. Throws `EnvelopeError` where the bytes are not of that topic.
+ * Reader of some fields of a topic's values, written with any schema that the catalogue has for it; fields that the
+ * topic does not have are left out. Throws `EnvelopeError` where the bytes are not of that topic.
  */
-export function createVersionReader(catalogue: Catalogue): (topic: string, bytes: Uint8Array) => number {
-  const readers = new Map<number, (data: Buffer) => number>();
-  const readerOf = (topic: string, id: number): ((data: Buffer) => number) => {
+export function createProjection(
+  catalogue: Catalogue,
+  topic: string,
+  fields: readonly string[],
+): (bytes: Uint8Array) => Readonly<Record<string, unknown>> {
+  const readers = new Map<number, Read>();
+  const newest = catalogue.versions(subjectOf(topic)).at(-1);
+  if (newest === undefined)
+    throw new EnvelopeError('UNKNOWN_TOPIC', `the catalogue has no schema for topic ${topic}`);
+  const schema = JSON.parse(newest.schema) as RecordSchema;
+  const wanted = schema.fields.filter(({ name }) => fields.includes(name));
+  const projected = avro.Type.forSchema({ ...schema, fields: wanted } as avro.Schema);
+  const readerOf = (id: number): Read => {
     const written = catalogue.byId(id);
     if (written?.subject !== subjectOf(topic)) {
       throw new EnvelopeError(
@@ -30,17 +42,24 @@ export function createVersionReader(catalogue: Catalogue): (topic: string, bytes
         `${topic}: value with schema id ${id}, which is of another topic`,
       );
     }
-    const schema = JSON.parse(written.schema) as RecordSchema;
-    const field = schema.fields.find(({ name }) => name === VERSION);
-    if (field === undefined) return () => 0;
-    const projected = avro.Type.forSchema({ ...schema, fields: [field] } as avro.Schema);
-    const resolver = projected.createResolver(parseSchema(schema));
-    return (data) => (projected.fromBuffer(data, resolver) as { version: number }).version;
+    const resolver = projected.createResolver(parseSchema(JSON.parse(written.schema)));
+    return (data) => projected.fromBuffer(data, resolver) as Readonly<Record<string, unknown>>;
   };
-  return (topic, bytes) => {
+  return (bytes) => {
     const id = schemaIdOf(bytes, topic);
     let read = readers.get(id);
-    if (read === undefined) readers.set(id, (read = readerOf(topic, id)));
+    if (read === undefined) readers.set(id, (read = readerOf(id)));
     return read(Buffer.from(bytes.buffer, bytes.byteOffset + PREFIX_BYTES, bytes.byteLength - PREFIX_BYTES));
+  };
+}
+
+/** Reader of the field `version` of any topic's values; 0 for a topic whose values have none. */
+export function createVersionReader(catalogue: Catalogue): (topic: string, bytes: Uint8Array) => number {
+  const topics = new Map<string, (bytes: Uint8Array) => Readonly<Record<string, unknown>>>();
+  return (topic, bytes) => {
+    let read = topics.get(topic);
+    if (read === undefined) topics.set(topic, (read = createProjection(catalogue, topic, [VERSION])));
+    const found = read(bytes)[VERSION];
+    return typeof found === 'number' ? found : 0;
   };
 }

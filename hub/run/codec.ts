@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { TopicName } from '../../contracts/types.js';
 import { createCodecs, createHeaders, type Codecs } from '../log/envelope.js';
-import { loadCatalogue } from '../log/catalogue.js';
-import { createVersionReader } from '../log/projection.js';
+import { loadCatalogue, type Catalogue } from '../log/catalogue.js';
+import { createProjection, createVersionReader } from '../log/projection.js';
 import { packagePath } from '../package-root.js';
 import type { RecordCodec } from '../sync/rows.js';
+import { PROJECTED, type ViewDecoder, type ViewValue } from '../views/fields.js';
+import type { ViewTopic } from '../views/view.js';
 
 const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string };
 
@@ -15,11 +17,25 @@ export const HUB_VERSION = version;
 export interface CatalogueCodecs extends Codecs {
   /** The field `version` of an encoded value; 0 where its topic has none. */
   readonly versionOf: (topic: string, bytes: Uint8Array) => number;
+  readonly view: ViewDecoder;
 }
 
 export function openCodecs(): CatalogueCodecs {
   const catalogue = loadCatalogue();
-  return { ...createCodecs(catalogue), versionOf: createVersionReader(catalogue) };
+  const codecs = createCodecs(catalogue);
+  return { ...codecs, versionOf: createVersionReader(catalogue), view: viewDecoder(catalogue, codecs) };
+}
+
+function viewDecoder(catalogue: Catalogue, codecs: Codecs): ViewDecoder {
+  const projections = new Map(
+    Object.entries(PROJECTED).map(([topic, fields]) => [topic, createProjection(catalogue, topic, fields)]),
+  );
+  return {
+    decode<T extends ViewTopic>(topic: T, bytes: Uint8Array): ViewValue[T] {
+      const project = projections.get(topic);
+      return (project === undefined ? codecs.codecFor(topic).decode(bytes) : project(bytes)) as ViewValue[T];
+    },
+  };
 }
 
 /**

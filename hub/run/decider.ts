@@ -47,7 +47,7 @@ export async function openDecider(config: Config, options: { signal: AbortSignal
   const follower = followLog({
     log,
     view,
-    decoder: { decode: (topic, bytes) => codecs.codecFor(topic).decode(bytes) },
+    decoder: codecs.view,
     now: Date.now,
   });
   // The same door as everybody's, so that an answer here is the answer there; but nothing is recorded.

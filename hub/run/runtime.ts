@@ -135,7 +135,7 @@ function startView(
   const follower = followLog({
     log: hub.log,
     view,
-    decoder: { decode: (topic, bytes) => hub.codecs.codecFor(topic).decode(bytes) },
+    decoder: hub.codecs.view,
     now: hub.now,
     onProblem: ({ code, topic, cause }) => options.onProblem?.(`view ${code} ${topic}`, cause),
   });

@@ -4,7 +4,7 @@
  * may pass (a free exit, a rule for all), cards are listed by the people of whom the hub has a record.
  */
 import { randomUUID } from 'node:crypto';
-import type { TopicValue } from '../../contracts/types.js';
+import type { ViewValue } from '../views/fields.js';
 import type { CardFacts, Subject } from '../decide/model.js';
 import type { Policy } from '../decide/policy.js';
 import { PURPOSE_ACTIONS } from '../decide/purposes.js';
@@ -23,13 +23,13 @@ export function searchable(view: HubView): { readonly view: HubView; readonly ca
   const index = new SearchIndex();
   const indexed: HubView = {
     ...view,
-    apply<T extends ViewTopic>(topic: T, key: string, value: TopicValue[T] | null) {
+    apply<T extends ViewTopic>(topic: T, key: string, value: ViewValue[T] | null) {
       view.apply(topic, key, value);
       if (topic === 'master.access-grant')
-        index.applyGrant(key, value as TopicValue['master.access-grant'] | null);
+        index.applyGrant(key, value as ViewValue['master.access-grant'] | null);
       else if (topic === 'hub.person-source')
-        index.applyPerson(key, value as TopicValue['hub.person-source'] | null);
-      else if (topic === 'master.door') index.applyDoor(key, value as TopicValue['master.door'] | null);
+        index.applyPerson(key, value as ViewValue['hub.person-source'] | null);
+      else if (topic === 'master.door') index.applyDoor(key, value as ViewValue['master.door'] | null);
     },
   };
   return { view: indexed, candidates: campusCandidates(view, index) };

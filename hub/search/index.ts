@@ -8,7 +8,8 @@
  * Times, states and directions are not looked at here: whoever is found is decided. Rows are numbers in the
  * order in which this process saw them, so a page token is good for this process only (`order`).
  */
-import type { AccessGrant, Door, PersonSource } from '../../contracts/types.js';
+import type { AccessGrant, Door } from '../../contracts/types.js';
+import type { PersonInView } from '../views/fields.js';
 import { createColumns } from '../tables/columns.js';
 import { TextTable } from '../tables/text-table.js';
 import { SortedInts } from './sorted-ints.js';
@@ -78,7 +79,7 @@ export class SearchIndex {
     }
   }
 
-  applyPerson(key: string, value: PersonSource | null): void {
+  applyPerson(key: string, value: PersonInView | null): void {
     const row = this.people.intern(key);
     this.persons.ensure(row);
     const p = this.persons.columns;

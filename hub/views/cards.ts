@@ -7,13 +7,13 @@
  *                                            └─ also chained from the card's row (`firstAlias`)
  *   holder ─people row─▶ firstCard ─▶ nextOfHolder …
  */
-import type { Card, OutOfScopeCard } from '../../contracts/types.js';
 import { MOVED } from '../../transforms/absence.js';
+import { ENDED_CARD_STATES } from '../../transforms/codes.js';
 import type { CardFacts, CardState } from '../decide/model.js';
 import { createColumns, unlink } from '../tables/columns.js';
 import { NameList } from '../tables/name-list.js';
-import { ENDED_CARD_STATES } from '../../transforms/codes.js';
 import { TextTable } from '../tables/text-table.js';
+import type { CardInView, OutOfScopeCardInView } from './fields.js';
 
 const STATES: readonly CardState[] = [
   'UNKNOWN',
@@ -91,7 +91,7 @@ export class CardsView {
   }
 
   /** Applies a record of `master.card` or `hub.out-of-scope-card`; null is a tombstone. */
-  apply(scope: CardScope, key: string, value: Card | OutOfScopeCard | null): void {
+  apply(scope: CardScope, key: string, value: CardInView | OutOfScopeCardInView | null): void {
     const row = this.keys.intern(key);
     this.rows.ensure(row);
     const r = this.rows.columns;

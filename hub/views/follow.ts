@@ -13,8 +13,8 @@
  * adopted, so that the policy for old data takes over, and the health check says why.
  */
 import { setMaxListeners } from 'node:events';
-import type { TopicValue } from '../../contracts/types.js';
 import type { Log, ReadBatch, StoredRecord } from '../log/log.js';
+import type { ViewDecoder } from './fields.js';
 import { VIEW_TOPICS } from './view.js';
 import type { HubView, ViewTopic } from './view.js';
 import { pause } from '../pause.js';
@@ -25,10 +25,6 @@ const RETRY_MAX_MS = 5_000;
 const SLICE_MS = 8;
 /** Records between two looks at the clock. */
 const SLICE_RECORDS = 256;
-
-export interface ViewDecoder {
-  decode<T extends ViewTopic>(topic: T, bytes: Uint8Array): TopicValue[T];
-}
 
 export interface FollowOptions {
   readonly log: Log;

@@ -2,11 +2,11 @@
  * People as their source describes them: state, groups, and the name and number that an identity check
  * compares with. In columns, like the cards; equal sets of groups are kept once.
  */
-import type { PersonSource } from '../../contracts/types.js';
 import type { PersonFacts } from '../decide/model.js';
 import { createColumns } from '../tables/columns.js';
 import { NameList } from '../tables/name-list.js';
 import { TextTable } from '../tables/text-table.js';
+import type { PersonInView } from './fields.js';
 
 const STATES: readonly PersonFacts['state'][] = ['UNKNOWN', 'ACTIVE', 'LEFT', 'REMOVED'];
 const NONE = -1;
@@ -48,7 +48,7 @@ export class PeopleView {
     return this.count;
   }
 
-  apply(key: string, value: PersonSource | null): void {
+  apply(key: string, value: PersonInView | null): void {
     const row = this.keys.intern(key);
     this.rows.ensure(row);
     const r = this.rows.columns;

@@ -2,7 +2,7 @@
  * All views together: what `decide()` asks, in memory, changed by one record at a time. Where the records come
  * from (the log, a test) is `follow.ts`'s matter.
  */
-import type { TopicName, TopicValue } from '../../contracts/types.js';
+import type { TopicName } from '../../contracts/types.js';
 import { aliasesOf, parseCredential, SCHEMES } from '../../transforms/card-number.js';
 import type { CompiledProfile, Scheme } from '../../transforms/card-number.js';
 import { DEFAULT_POLICY } from '../decide/default-policy.js';
@@ -12,6 +12,7 @@ import type { Policy } from '../decide/policy.js';
 import { AlertsView } from './alerts.js';
 import { CardsView } from './cards.js';
 import { DoorsView } from './doors.js';
+import type { ViewValue } from './fields.js';
 import { Freshness } from './freshness.js';
 import { GrantsView } from './grants.js';
 import { PassagesView } from './passages.js';
@@ -54,7 +55,7 @@ export interface HubView extends DecisionView {
   /** The policy in force. */
   policy(): Policy;
   /** Applies one record; null is a tombstone. Throws PolicyError for a policy that is no policy. */
-  apply<T extends ViewTopic>(topic: T, key: string, value: TopicValue[T] | null): void;
+  readonly apply: <T extends ViewTopic>(topic: T, key: string, value: ViewValue[T] | null) => void;
 }
 
 export function createHubView(options: HubViewOptions): HubView {
@@ -73,7 +74,7 @@ export function createHubView(options: HubViewOptions): HubView {
   const alerts = new AlertsView(tenant);
   let policy = options.policy ?? DEFAULT_POLICY;
 
-  const appliers: { [T in ViewTopic]: (key: string, value: TopicValue[T] | null) => void } = {
+  const appliers: { [T in ViewTopic]: (key: string, value: ViewValue[T] | null) => void } = {
     'hub.alert': (key, value) => alerts.apply(key, value),
     'master.card': (key, value) => cards.apply('master', key, value),
     'hub.out-of-scope-card': (key, value) => cards.apply('out-of-scope', key, value),
