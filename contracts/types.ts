@@ -124,7 +124,7 @@ export interface BankNotice {
 export interface Command {
   /** UUID of the command. 命令编号 */
   readonly commandId: string;
-  /** QUARANTINE_REPLAY, QUARANTINE_DISCARD, SNAPSHOT_ACCEPT, SNAPSHOT_DISCARD, BATCH_ANNOUNCE, POLICY_SWITCH or RESYNC. 命令类型 */
+  /** QUARANTINE_REPLAY, QUARANTINE_DISCARD, SNAPSHOT_ACCEPT, SNAPSHOT_DISCARD, BATCH_ANNOUNCE, POLICY_SWITCH, RESYNC or RECON_DECIDE. 命令类型 */
   readonly kind: string;
   /** Source partition whose owner executes it; null: every hub. 源分区 */
   readonly sourcePartition: string | null;
@@ -474,6 +474,12 @@ export interface ReconCase {
   readonly localKey: string | null;
   /** Person key, where a book has it. 人员键 */
   readonly personKey: string | null;
+  /** Account of the operator whose decision the state is or was; an id, not a name; null: nobody has decided. 处理人账号 */
+  readonly decidedBy: string | null;
+  /** When the operator decided, UTC milliseconds. 处理时间 */
+  readonly decidedAt: number | null;
+  /** The operator's reason; no names or numbers of people. 处理说明 */
+  readonly note: string | null;
   /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
   readonly dataQuality: readonly string[];
 }

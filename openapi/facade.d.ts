@@ -452,9 +452,11 @@ export interface components {
             /** Format: uri */
             type: string;
             title: string;
+            /** @description The title in Chinese. */
+            titleZh?: string;
             status: number;
             /** @enum {string} */
-            code: "BAD_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "NOT_READY" | "AUDIT_UNAVAILABLE" | "INTERNAL";
+            code: "BAD_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "NOT_READY" | "OVERLOADED" | "AUDIT_UNAVAILABLE" | "INTERNAL";
             detail: string;
         };
     };

@@ -1,5 +1,5 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -120,6 +120,22 @@ describe('the running hub matches the books of a bank and the core', () => {
         `${one.state} ${one.result} ${one.advice}`,
       ]),
     );
+  let out = '';
+  /** `cardhub banks … --json` */
+  const cli = async (...words: string[]) => {
+    out = '';
+    return runCli(
+      ['banks', ...words, '--json', '-c', join(dir, 'hub.yaml')],
+      {
+        ...{ env: {}, cwd: dir, now: Date.now, random: Math.random, signal: new AbortController().signal },
+        stdin: (async function* () {})(),
+        stdout: { write: (part: string) => (out += part) },
+        stderr: { write: () => true },
+        services: { connectors: async () => all },
+      },
+      'test',
+    );
+  };
   const loadsOf = (day: string) => campus.bank.books.loads(day).filter(({ code }) => code === '404101');
   const noon = startOfDay((parseDate('2026-09-09') as { days: number }).days) + 12 * 3_600_000;
 
@@ -166,28 +182,33 @@ describe('the running hub matches the books of a bank and the core', () => {
     expect(records).toBe(4);
     await runtime.stop();
     runtime = await start();
-    let out = '';
-    const args = ['banks', 'match', '--day', '2026-09-09', '--json', '-c', join(dir, 'hub.yaml')];
-    const cli = async () => {
-      out = '';
-      return runCli(
-        args,
-        {
-          ...{ env: {}, cwd: dir, now: Date.now, random: Math.random, signal: new AbortController().signal },
-          stdin: (async function* () {})(),
-          stdout: { write: (part: string) => (out += part) },
-          stderr: { write: () => true },
-          services: { connectors: async () => all },
-        },
-        'test',
-      );
-    };
+    const matched = () => cli('match', '--day', '2026-09-09');
     await expect
-      .poll(async () => [await cli(), out.includes('"MATCHED"')], { timeout: 20_000 })
+      .poll(async () => [await matched(), out.includes('"MATCHED"')], { timeout: 20_000 })
       .toEqual([1, true]);
     const { days } = JSON.parse(out) as { days: { changed: number; open: number }[] };
     expect(days).toMatchObject([{ bank: 'sea', file: 'RECEIVED', changed: 0, open: 4 }]);
     expect((await found()).records).toBe(4);
+  });
+
+  it('what an operator decides stands on the case, and no matching undoes it', async () => {
+    const key = 'sea:20260909:OURS-ONLY';
+    await runtime.stop();
+    expect(await cli('settle', 'held', key, '--reason', 'the bank was asked')).toBe(0);
+    runtime = await start();
+    const one = async () => (await found()).cases.get(key);
+    expect(await one()).toMatchObject({ state: 'HELD', note: 'the bank was asked' });
+    expect(await cli('settle', 'ignored', key, '--reason', 'a test of the till')).toBe(0);
+    await expect.poll(async () => (await one())?.state, { timeout: 20_000 }).toBe('IGNORED');
+    expect(await cli('match', '--day', '2026-09-09')).toBe(1);
+    expect(await one()).toMatchObject({
+      ...{ state: 'IGNORED', stateReason: 'OPERATOR', note: 'a test of the till', result: 'MISSING_AT_BANK' },
+      decidedBy: userInfo().username,
+    });
+    expect((await found()).records, 'once each').toBe(6);
+    expect(await cli('settle', 'booked', key, 'sea:20260909:NONE', '--reason', 'x')).toBe(2);
+    expect((await one())?.state).toBe('IGNORED');
+    planted[key] = planted[key]!.replace('OPEN', 'IGNORED');
   });
 
   it('what comes late closes its case, and the books of the hub balance', async () => {

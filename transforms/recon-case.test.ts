@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ReconCase } from '../contracts/types.js';
 import { matchDay, type BookEntry, type DayOfBooks } from './bank-match.js';
 import { contractBreach } from './mapping.test-support.js';
-import { caseRecords, type MatchedDay } from './recon-case.js';
+import { CASE_DECISIONS, caseRecords, decidedCase, type MatchedDay } from './recon-case.js';
 import { startOfDay } from './time.js';
 
 const DAY = 20_705;
@@ -61,6 +61,26 @@ describe('the cases of a day', () => {
     const decided = new Map([[first!.caseKey, { ...first!, state: 'IGNORED' as const }]]);
     expect([...cases(differing, decided).keys()]).toEqual(['sea:20260909:c']);
     expect(cases(day([], []), decided).size).toBe(0);
+  });
+
+  it('are decided by who says why, until books that agree have closed them', () => {
+    const [first] = cases(differing).values();
+    const says = { by: 'ops', at: 7, note: 'asked the bank' };
+    for (const state of CASE_DECISIONS) {
+      const held = decidedCase(first!, { state, ...says })!;
+      expect(held).toMatchObject({
+        state,
+        stateReason: 'OPERATOR',
+        decidedBy: 'ops',
+        decidedAt: 7,
+        note: says.note,
+      });
+      const again = cases(differing, new Map([[held.caseKey, held]])).get(held.caseKey);
+      // A case that was opened again is published again, with who did so.
+      if (state === 'OPEN') expect(again).toMatchObject({ decidedBy: 'ops', note: says.note });
+      else expect(again).toBeUndefined();
+    }
+    expect(decidedCase({ ...first!, state: 'CLOSED' }, { state: 'BOOKED', ...says })).toBeNull();
   });
 
   it('a second debit with one reference is a case of its own', () => {

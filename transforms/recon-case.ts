@@ -37,8 +37,8 @@ export function caseRecords(
   for (const one of cases.values()) {
     const known = before.get(one.caseKey);
     if (known === undefined) records.push(one);
-    else if (known.state === 'OPEN' || known.state === 'CLOSED')
-      records.push({ ...one, version: known.version });
+    else if (known.state === 'OPEN') records.push({ ...one, version: known.version, ...decisionIn(known) });
+    else if (known.state === 'CLOSED') records.push({ ...one, version: known.version });
   }
   for (const known of before.values()) {
     if (cases.has(known.caseKey) || !OPEN_STATES.has(known.state)) continue;
@@ -48,6 +48,23 @@ export function caseRecords(
     ...{ topic: 'hub.recon-case', key: value.caseKey, version: value.version, value },
     time: endOfDay(value.businessDate),
   }));
+}
+
+/** What an operator has said of a case, which no matching takes away. */
+const decisionIn = ({ decidedBy, decidedAt, note }: ReconCase) => ({ decidedBy, decidedAt, note });
+
+/** What an operator may make of a case; OPEN takes a decision back. */
+export const CASE_DECISIONS = ['BOOKED', 'IGNORED', 'HELD', 'EXCEPTION', 'OPEN'] as const;
+export type CaseDecision = (typeof CASE_DECISIONS)[number];
+
+/** The case as the operator has decided; null: books that agree have closed it, and there is nothing to decide. */
+export function decidedCase(
+  known: ReconCase,
+  decision: { readonly state: CaseDecision; readonly by: string; readonly at: number; readonly note: string },
+): ReconCase | null {
+  if (known.state === 'CLOSED' || known.state === 'REMOVED') return null;
+  const { state, by, at, note } = decision;
+  return { ...known, state, stateReason: 'OPERATOR', decidedBy: by, decidedAt: at, note };
 }
 
 /** Two payments with one reference, as when a bank debits twice, are two cases: the second is `…#2`. */
@@ -108,6 +125,6 @@ function caseOf(facts: {
     caseKey: `${source}:${compactDay(day)}:${reference}`,
     ...{ source, version: 0, businessDate: day, result, book, state: 'OPEN', stateReason: null, advice },
     ...{ bankFen: null, localFen: null, bankReference: null, cardReference: null, bankEventId: null },
-    ...{ localKey: null, personKey: null, dataQuality: [] },
+    ...{ localKey: null, personKey: null, decidedBy: null, decidedAt: null, note: null, dataQuality: [] },
   };
 }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { ReconCase } from '../../contracts/types.js';
 import type { Config } from '../config/types.js';
-import type { DayReport } from '../desk/bank-recon.js';
+import type { BankReconDeps, DayReport } from '../desk/bank-recon.js';
+import type { CaseWriter } from '../desk/case-writer.js';
+import { giveCommand, toldOwner } from './ask-owner.js';
 import { CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { addCommand, addGroup, type Call, type Frame } from './frame.js';
@@ -14,6 +16,9 @@ interface MatchOptions {
 }
 interface CasesOptions extends MatchOptions {
   readonly all?: boolean;
+}
+interface SettleOptions {
+  readonly reason?: string;
 }
 
 /** A day with many records is read whole: longer than other questions to the hub. */
@@ -33,7 +38,7 @@ const SIGNS = [
   'WAITING',
 ] as const;
 
-/** `cardhub banks match|cases`: the books of banks. */
+/** `cardhub banks match|cases|settle`: the books of banks. */
 export function register(program: Command, frame: Frame): void {
   const group = addGroup(program, 'banks', { en: 'Matching with banks.', zh: '银行对账。' });
   addCommand<MatchOptions>(group, frame, {
@@ -66,6 +71,23 @@ export function register(program: Command, frame: Frame): void {
         .option('--bank <source>', 'only this bank 银行')
         .option('--all', 'with those that are closed or decided 含已结'),
     run: cases,
+  });
+  addCommand<SettleOptions>(group, frame, {
+    name: 'settle <state> <case...>',
+    summary: {
+      en: 'Say what was done about differences: booked, ignored, held, exception; open takes it back.',
+      zh: '登记差错处理结果：booked 已入账、ignored 忽略、held 挂起、exception 异常；open 撤销。',
+    },
+    examples: [
+      'cardhub banks settle booked sea:20260909:L000017 --reason "credited by hand, voucher 4711"',
+      'cardhub banks settle open sea:20260909:L000017 --reason "wrong case"',
+    ],
+    more:
+      'Who decided, when and why stand on the case; matching again does not undo it. A held case is closed by books that\n' +
+      'agree, the others stay as decided. The hub moves no money by this. hub 不动账；重新对账不会撤销处理结果。',
+    options: (command) =>
+      command.requiredOption('--reason <text>', 'why; no names of people 原因（勿填姓名）'),
+    run: settle,
   });
 }
 
@@ -104,17 +126,26 @@ function countOf({ totals }: DayReport, result: (typeof SIGNS)[number]): string 
   return String((totals.CORE?.counts[result] ?? 0) + (totals.VENDOR?.counts[result] ?? 0));
 }
 
-/** No hub runs: this process owns the log for the moment, and is the one that writes. */
 async function matchHere(
   call: Call<MatchOptions>,
   config: Config,
   request: { readonly day: number; readonly bank: string | null },
 ): Promise<readonly DayReport[]> {
+  const { matchOne } = await import('../run/bank-matching.js');
+  return asMatcher(call, config, (deps, writer) => matchOne(deps, writer, request));
+}
+
+/** No hub runs: this process owns the log for the moment, and is the one that writes. */
+async function asMatcher<T>(
+  call: Call<unknown>,
+  config: Config,
+  use: (deps: BankReconDeps, writer: CaseWriter) => Promise<T>,
+): Promise<T> {
   const [{ openLog }, { openCodecs, recordCodec }, matching, { openCaseWriter }, { TOPICS }, { LogError }] =
     await Promise.all([
       import('../run/open-log.js'),
       import('../run/codec.js'),
-      import('../run/bank-matching.js'),
+      import('../desk/bank-recon.js'),
       import('../desk/case-writer.js'),
       import('../../contracts/types.js'),
       import('../log/log.js'),
@@ -130,7 +161,7 @@ async function matchHere(
     const codec = recordCodec(openCodecs(), `/${tenant}/hub`, call.frame.now);
     const writer = await openCaseWriter(log, codec, id);
     try {
-      return await matching.matchOne({ log, codec, tenant, banks }, writer, request);
+      return await use({ log, codec, tenant, banks }, writer);
     } finally {
       await writer.close();
     }
@@ -139,11 +170,51 @@ async function matchHere(
   }
 }
 
-async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
-  const { bank, all } = call.options;
-  const only = call.options.day === undefined ? null : day(call.options.day, '--day');
+async function settle(call: Call<SettleOptions>): Promise<ExitCode> {
+  const [wanted = '', ...keys] = call.args;
+  const [{ CASE_DECISIONS }, { CASE_REASON_MAX }, { matchingId }] = await Promise.all([
+    import('../../transforms/recon-case.js'),
+    import('../desk/case-decisions.js'),
+    import('../desk/bank-recon.js'),
+  ]);
+  const state = CASE_DECISIONS.find((each) => each === wanted.toUpperCase());
+  if (state === undefined) {
+    const words = CASE_DECISIONS.map((each) => each.toLowerCase()).join(', ');
+    throw new CliError('USAGE', `expected one of ${words}; came ${wanted}`);
+  }
+  const reason = (call.options.reason ?? '').trim();
+  if (reason === '' || reason.length > CASE_REASON_MAX)
+    throw new CliError(
+      'USAGE',
+      `--reason: expected 1 to ${CASE_REASON_MAX} characters; came ${reason.length}`,
+    );
+  const config = await call.config();
+  const known = await readCases(call, config);
+  const wrong = keys.flatMap((key) => {
+    const one = known.get(key);
+    if (one === undefined) return [`${key}: no such case`];
+    return one.state === 'CLOSED' ? [`${key}: the books agree, it is closed`] : [];
+  });
+  // All of them or none: a slip in one must not leave the others half decided.
+  if (wrong.length > 0) throw new CliError('INPUT', `${wrong.join('; ')}; see cardhub banks cases --all`);
+  let outcome: 'given' | 'waiting' = 'given';
+  for (const caseKey of keys) {
+    const order = { caseKey, state, reason };
+    outcome = await giveCommand(config, 'RECON_DECIDE', matchingId(config.tenant), order);
+  }
+  if (outcome === 'waiting') {
+    const { BankMatching } = await import('../desk/bank-recon.js');
+    await asMatcher(call, config, (deps, writer) => new BankMatching(deps).decide(writer));
+  }
+  const done = outcome === 'given' ? 'given' : 'done';
+  call.out.document({ outcome: done, cases: keys, state });
+  call.out.line(done === 'given' ? toldOwner('given') : `${keys.join(', ')}: ${state}`);
+  return EXIT.ok;
+}
+
+async function readCases(call: Call<unknown>, config: Config): Promise<ReadonlyMap<string, ReconCase>> {
   const found = new Map<string, ReconCase>();
-  await withReader(await call.config(), async ({ log, codec }) => {
+  await withReader(config, async ({ log, codec }) => {
     for await (const batch of log.read({
       topic: 'hub.recon-case',
       until: 'end',
@@ -156,6 +227,13 @@ async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
     }
   });
   call.frame.signal.throwIfAborted();
+  return found;
+}
+
+async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
+  const { bank, all } = call.options;
+  const only = call.options.day === undefined ? null : day(call.options.day, '--day');
+  const found = await readCases(call, await call.config());
   const isOpen = ({ state }: ReconCase): boolean => state === 'OPEN' || state === 'HELD';
   const shown = [...found.values()]
     .filter((one) => (all === true || isOpen(one)) && (bank === undefined || one.source === bank))

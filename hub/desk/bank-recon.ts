@@ -10,6 +10,7 @@
 import type {
   BankEntry,
   BankFile,
+  Command,
   Position,
   PowerPurchase,
   ReconCase,
@@ -22,6 +23,7 @@ import type { BankConfig } from '../config/types.js';
 import type { Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import { BankBooks } from './bank-books.js';
+import { decisionRecord, orderIn } from './case-decisions.js';
 import type { CaseWriter } from './case-writer.js';
 
 /** What became of a bank's day when it was matched. */
@@ -49,6 +51,9 @@ export interface BankReconDeps {
   readonly signal?: AbortSignal;
 }
 
+/** Source partition of the matching: who owns it is the one writer of cases. */
+export const matchingId = (tenant: string): string => `${tenant}/hub/bank-recon/0`;
+
 const OPEN: ReadonlySet<ReconCase['state']> = new Set(['OPEN', 'HELD']);
 /** What is not needed any more is forgotten every so many records, so that a long log fits. */
 const FORGET_EVERY = 50_000;
@@ -60,6 +65,8 @@ export class BankMatching {
   readonly #waiting: readonly Set<number>[];
   readonly #next = new Map<string, Map<number, number>>();
   readonly #asOf = new Map<string, number>();
+  /** Operators' commands that are not carried out yet, in their order. */
+  readonly #commands: { readonly offset: number; readonly command: Command }[] = [];
   /** Rows that a file had on the log when its day was last put off, by `bank day`. */
   readonly #seenRows = new Map<string, number>();
   constructor(
@@ -78,6 +85,7 @@ export class BankMatching {
    */
   async run(writer: CaseWriter, settled: boolean): Promise<DayReport[]> {
     await this.#read();
+    await this.#decide(writer);
     const reports: DayReport[] = [];
     for (const [i, books] of this.#banks.entries()) {
       const waiting = this.#waiting[i] as Set<number>;
@@ -94,6 +102,27 @@ export class BankMatching {
       }
     }
     return reports;
+  }
+
+  /** Carries out what operators have decided, and matches nothing. */
+  async decide(writer: CaseWriter): Promise<void> {
+    await this.#readCommands();
+    await this.#decide(writer);
+  }
+
+  /** Once each: the number of the last one is in the position. */
+  async #decide(writer: CaseWriter): Promise<void> {
+    for (let next = this.#commands[0]; next !== undefined; next = this.#commands[0]) {
+      const { offset, command } = next;
+      const order = offset > writer.commandOffset() ? orderIn(command) : null;
+      if (order !== null) {
+        await writer.decide(
+          decisionRecord(order, command, (key) => writer.caseOf(key)),
+          offset,
+        );
+      }
+      this.#commands.shift();
+    }
   }
 
   async #match(
@@ -151,6 +180,7 @@ export class BankMatching {
       const [owner, source, stream] = sourcePartition.split('/');
       if (owner === tenant) this.#asOf.set(`${source}/${stream}`, asOf);
     });
+    await this.#readCommands();
     await this.#each<BankFile>('hub.bank-file', (file) => this.#all((books) => books.addFile(file)));
     this.#forget();
     await this.#each<BankEntry>('hub.bank-entry', (row) => this.#all((books) => books.addRow(row)));
@@ -158,6 +188,13 @@ export class BankMatching {
     const add = (step: PowerPurchase): void => this.#all((books) => books.addPurchase(step));
     await this.#each<PowerPurchase>('master.power-purchase', add);
     this.#forget();
+  }
+
+  async #readCommands(): Promise<void> {
+    const id = matchingId(this.deps.tenant);
+    await this.#each<Command>('hub.command', (command, offset) => {
+      if (command.sourcePartition === id) this.#commands.push({ offset, command });
+    });
   }
 
   #all(use: (books: BankBooks) => void): void {
@@ -173,15 +210,15 @@ export class BankMatching {
   }
 
   /** Every record since the last time. */
-  async #each<T>(topic: string, use: (value: T) => void): Promise<void> {
+  async #each<T>(topic: string, use: (value: T, offset: number) => void): Promise<void> {
     const { log, codec, signal } = this.deps;
     const from = this.#next.get(topic) ?? new Map<number, number>();
     this.#next.set(topic, from);
     let read = 0;
     const options = { topic, from: new Map(from), until: 'end' as const };
     for await (const batch of log.read(signal === undefined ? options : { ...options, signal })) {
-      for (const { value } of batch.records) {
-        if (value !== null) use(codec.decode(topic, value) as T);
+      for (const { value, offset } of batch.records) {
+        if (value !== null) use(codec.decode(topic, value) as T, offset);
         read += 1;
         if (read % FORGET_EVERY === 0) this.#forget();
       }

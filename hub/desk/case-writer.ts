@@ -16,11 +16,16 @@ const CHUNK = 2_000;
 export interface CaseWriter {
   /** Published cases of a bank and day, by key. */
   casesOf(source: string, day: number): ReadonlyMap<string, ReconCase>;
+  caseOf(key: string): ReconCase | undefined;
+  /** Offset of the last operator's command that was carried out; −1: none. */
+  commandOffset(): number;
   /**
    * Appends those that differ from what is published. @returns how many
    * @param asOf up to when the books were read that say so, epoch ms
    */
   append(records: readonly ContractRecord[], asOf: number): Promise<number>;
+  /** Appends what a command gave, and with it that this command was carried out. */
+  decide(record: ContractRecord | null, commandOffset: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,10 +47,12 @@ export async function openCaseWriter(log: Log, codec: RecordCodec, id: string): 
     () => 0,
   );
   const days = new Map<string, Map<string, ReconCase>>();
+  const byKey = new Map<string, ReconCase>();
   const remember = (one: ReconCase): void => {
     const name = dayName(one.source, one.businessDate);
     const cases = days.get(name) ?? new Map<string, ReconCase>();
     days.set(name, cases.set(one.caseKey, one));
+    byKey.set(one.caseKey, one);
   };
   for (const [, bytes] of published.entries(TOPIC)) remember(codec.decode(TOPIC, bytes) as ReconCase);
 
@@ -74,6 +81,12 @@ export async function openCaseWriter(log: Log, codec: RecordCodec, id: string): 
     for (const record of records) remember(record.value as ReconCase);
   };
   return {
+    caseOf: (key) => byKey.get(key),
+    commandOffset: () => progress.commandOffset,
+    async decide(record, commandOffset) {
+      progress.commandOffset = commandOffset;
+      await appendChunk(record === null ? [] : [record], progress.asOf);
+    },
     casesOf: (source, day) => days.get(dayName(source, day)) ?? new Map(),
     async append(records, asOf) {
       const fresh = records.filter(

@@ -18,7 +18,9 @@ export type CommandKind =
   | 'SNAPSHOT_ACCEPT'
   | 'SNAPSHOT_DISCARD'
   | 'BATCH_ANNOUNCE'
-  | 'RESYNC';
+  | 'RESYNC'
+  /** For the matching of banks, see `case-decisions.ts`. */
+  | 'RECON_DECIDE';
 
 export interface CommandRequest {
   readonly kind: CommandKind;
@@ -26,7 +28,7 @@ export interface CommandRequest {
   readonly sourcePartition: string;
   /**
    * QUARANTINE_*: `{rowKeys: string[]}`, empty: all open rows of the stream. BATCH_ANNOUNCE: `{count, until}`
-   * (epoch ms). Others: `{}`.
+   * (epoch ms). RECON_DECIDE: `{caseKey, state, reason}`. Others: `{}`.
    */
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly issuedBy: string;

@@ -1,4 +1,4 @@
-import { BankMatching, type BankReconDeps, type DayReport } from '../desk/bank-recon.js';
+import { BankMatching, matchingId, type BankReconDeps, type DayReport } from '../desk/bank-recon.js';
 import { openCaseWriter, type CaseWriter } from '../desk/case-writer.js';
 import { LogError, type Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
@@ -17,6 +17,8 @@ export interface MatchRequest {
 export interface MatchingTask extends OwnedTask {
   /** @throws LogError UNAVAILABLE when another hub does the matching, or this one has just begun to */
   match(request: MatchRequest): Promise<readonly DayReport[]>;
+  /** An operator's command for it is on the log: look now. */
+  nudge(): void;
 }
 
 export interface MatchingOptions extends BankReconDeps {
@@ -27,8 +29,6 @@ export interface MatchingOptions extends BankReconDeps {
 }
 
 const EVERY_MS = 60_000;
-
-export const matchingId = (tenant: string): string => `${tenant}/hub/bank-recon/0`;
 
 /** One day, from the log as it stands: somebody asks now, so nothing is waited for. */
 export async function matchOne(
@@ -48,6 +48,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
   /** Another hub writes: only a new assignment may make this one a writer again. */
   let fenced: LogError | null = null;
   let last: Promise<unknown> = Promise.resolve();
+  let wake = new AbortController();
   /** One at a time; a writer that has failed is opened again at the next. */
   const exclusive = <T>(work: (writer: CaseWriter) => Promise<T>): Promise<T> => {
     const done = last.then(async () => {
@@ -84,7 +85,8 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
             matching = new BankMatching({ ...options, signal });
             options.onProblem(error);
           }
-          await pause(everyMs, signal);
+          await pause(everyMs, AbortSignal.any([signal, wake.signal]));
+          wake = new AbortController();
         }
       } finally {
         owned = null;
@@ -93,6 +95,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
         writer = null;
       }
     },
+    nudge: () => wake.abort(),
     match: (request) => exclusive((open) => matchOne(options, open, request)),
   };
 }

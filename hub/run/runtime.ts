@@ -251,19 +251,25 @@ async function startPulling(
     onFatal: options.onFatal,
   });
   ending.push(() => owner.stop());
-  void followCommands(hub, owner, following.signal).catch((error: unknown) => {
+  void followCommands(hub, owner, matching, following.signal).catch((error: unknown) => {
     if (!following.signal.aborted) options.onProblem?.('commands', error);
   });
   return owner;
 }
 
 /** Hands each command to the stream that it is for; a stream of another hub leaves it to that one. */
-async function followCommands(hub: HubParts, owner: Owner, signal: AbortSignal): Promise<void> {
+async function followCommands(
+  hub: HubParts,
+  owner: Owner,
+  matching: MatchingTask | null,
+  signal: AbortSignal,
+): Promise<void> {
   const deps = { days: hub.keys.days, now: hub.now };
   for await (const batch of hub.log.read({ topic: 'hub.command', until: 'follow', signal })) {
     for (const record of batch.records) {
       const command = streamCommand(record, hub.codec, deps);
       if (command !== null) owner.command(record.key, command);
+      if (record.key === matching?.id) matching.nudge();
     }
   }
 }

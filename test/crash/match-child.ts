@@ -3,10 +3,9 @@
  * whose cases are durable, `end` when nothing is left.
  */
 import { TOPICS } from '../../contracts/types.js';
-import { BankMatching } from '../../hub/desk/bank-recon.js';
+import { BankMatching, matchingId } from '../../hub/desk/bank-recon.js';
 import { openCaseWriter } from '../../hub/desk/case-writer.js';
 import { openEmbeddedLog } from '../../hub/log/embedded/index.js';
-import { matchingId } from '../../hub/run/bank-matching.js';
 import { openCodecs, recordCodec } from '../../hub/run/codec.js';
 import { say } from './spied-streams.js';
 
