@@ -19,7 +19,8 @@ const mayNotImportInHub = {
   decide: ['log', 'sync', 'views', 'facade', 'desk', 'cli', 'operate', 'config'],
   views: ['sync', 'facade', 'desk', 'cli', 'operate'],
   sync: ['views', 'decide', 'facade', 'cli'],
-  facade: ['sync', 'cli'],
+  facade: ['sync', 'cli', 'clients'],
+  clients: ['log', 'sync', 'desk', 'cli', 'run'],
 };
 
 const restriction = (name, folders) => ({

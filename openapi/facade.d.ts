@@ -456,7 +456,7 @@ export interface components {
             titleZh?: string;
             status: number;
             /** @enum {string} */
-            code: "BAD_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "NOT_READY" | "OVERLOADED" | "AUDIT_UNAVAILABLE" | "INTERNAL";
+            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "AUDIT_UNAVAILABLE" | "INTERNAL";
             detail: string;
         };
     };
@@ -471,7 +471,7 @@ export interface components {
                 "text/plain": string;
             };
         };
-        /** @description A credential came that is valid nowhere here, or a tenant's path without its token. */
+        /** @description No credential where one is needed, or one that is not valid here, for whatever reason. */
         AccessUnauthorised: {
             headers: {
                 /** @description How to authenticate. */
@@ -481,6 +481,65 @@ export interface components {
             };
             content: {
                 "text/plain": string;
+            };
+        };
+        /** @description The sharing agreement of the client does not cover the scope, the purpose or the door. */
+        AccessForbidden: {
+            headers: {
+                /** @description The scope that this path asks for, where that is missing. */
+                "WWW-Authenticate"?: string;
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/plain": string;
+            };
+        };
+        /** @description More requests than the sharing agreement of the client allows. */
+        AccessRateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "X-Request-ID": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/plain": string;
+            };
+        };
+        /** @description No credential where one is needed, or one that is not valid here, for whatever reason. */
+        Unauthorised: {
+            headers: {
+                /** @description How to authenticate. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The sharing agreement of the client does not cover this. */
+        Forbidden: {
+            headers: {
+                /** @description The scope that this path asks for, where that is missing. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description More requests than the sharing agreement of the client allows. */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The hub has not read its log to the end yet, or a decision could not be logged. */
@@ -541,6 +600,10 @@ export interface components {
     headers: {
         /** @description The X-Request-ID of the request, where one was sent. */
         RequestId: string;
+        /** @description Requests that are left and seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
+        RateLimit: string;
+        /** @description Requests (q) within seconds (w). */
+        RateLimitPolicy: string;
         /** @description Seconds after which to try again. */
         RetryAfter: string;
         /** @description The methods of this path. */
@@ -578,8 +641,10 @@ export interface operations {
             };
             400: components["responses"]["AccessError"];
             401: components["responses"]["AccessUnauthorised"];
+            403: components["responses"]["AccessForbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
+            429: components["responses"]["AccessRateLimited"];
             500: components["responses"]["InternalError"];
             /** @description Not ready, or the door requires that decisions are logged and the log is full. */
             503: {
@@ -622,8 +687,10 @@ export interface operations {
             };
             400: components["responses"]["AccessError"];
             401: components["responses"]["AccessUnauthorised"];
+            403: components["responses"]["AccessForbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
+            429: components["responses"]["AccessRateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["AccessNotReady"];
         };
@@ -656,8 +723,10 @@ export interface operations {
             };
             400: components["responses"]["AccessError"];
             401: components["responses"]["AccessUnauthorised"];
+            403: components["responses"]["AccessForbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
+            429: components["responses"]["AccessRateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["AccessNotReady"];
         };
@@ -690,8 +759,10 @@ export interface operations {
             };
             400: components["responses"]["AccessError"];
             401: components["responses"]["AccessUnauthorised"];
+            403: components["responses"]["AccessForbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
+            429: components["responses"]["AccessRateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["AccessNotReady"];
         };
@@ -724,8 +795,10 @@ export interface operations {
             };
             400: components["responses"]["AccessError"];
             401: components["responses"]["AccessUnauthorised"];
+            403: components["responses"]["AccessForbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["AccessError"];
+            429: components["responses"]["AccessRateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["AccessNotReady"];
         };
@@ -775,9 +848,12 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["NotReady"];
         };
@@ -804,8 +880,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -879,7 +958,10 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
         };
     };
 }

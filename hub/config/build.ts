@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { ConnectorSpec, StreamSpec } from '../../connectors/sdk.js';
 import { buildBanks, type RawBanks } from './banks.js';
+import { buildClients, type RawClients, type RawIssuer } from './clients.js';
 import { parseDuration, parseSize } from './duration.js';
 import type { LogOption } from './log-option.js';
 import { buildSip2, type RawSip2 } from './sip2.js';
@@ -15,6 +16,7 @@ import type {
   SourceConfig,
   SslFiles,
   StreamConfig,
+  TlsConfig,
 } from './types.js';
 
 /** hub.yaml after hub.schema.json has accepted it and filled its defaults in. */
@@ -38,10 +40,18 @@ export interface RawConfig {
     readonly port: number;
     readonly registry: boolean;
     readonly publicUrl?: string;
+    readonly open: boolean;
+    readonly plaintext: boolean;
+    readonly tls?: TlsConfig;
+    readonly proxies: readonly string[];
+    readonly tokenLifetime: string;
+    readonly signingKeyAge: string;
+    readonly issuers: Readonly<Record<string, RawIssuer>>;
     readonly tenants: Readonly<
       Record<string, { readonly policy: string; readonly tokens: readonly string[] }>
     >;
   };
+  readonly clients: RawClients;
   readonly sip2?: RawSip2;
   readonly secrets: { readonly pseudonymKey?: string };
   readonly keys: { readonly dir?: string; readonly keep: string };
@@ -115,6 +125,7 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     readers: { profiles: raw.readers.profiles },
     policy: raw.policy === undefined ? undefined : resolve(baseDir, raw.policy),
     facade: buildFacade(raw, baseDir),
+    clients: buildClients(raw.clients, baseDir),
     sip2: raw.sip2 === undefined ? undefined : buildSip2(raw.sip2, baseDir),
     secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
     keys: {
@@ -126,12 +137,13 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
 }
 
 function buildFacade({ facade }: RawConfig, baseDir: string): FacadeConfig {
-  const { host, port, registry, publicUrl, tenants } = facade;
+  const { host, port, registry, publicUrl, open, plaintext, tls, proxies, tenants, issuers } = facade;
   return {
-    host,
-    port,
-    registry,
-    publicUrl,
+    ...{ host, port, registry, publicUrl, open, plaintext, proxies },
+    tls: tls && (resolveFiles(tls, baseDir) as TlsConfig),
+    tokenLifetimeMs: parseDuration(facade.tokenLifetime) ?? 0,
+    signingKeyAgeMs: parseDuration(facade.signingKeyAge) ?? 0,
+    issuers: Object.entries(issuers).map(([name, one]) => ({ ...one, name, audience: one.audience })),
     tenants: Object.entries(tenants).map(([name, { policy, tokens }]) => ({
       name,
       policy: resolve(baseDir, policy),
@@ -163,7 +175,7 @@ function buildLog(raw: RawConfig, context: BuildContext): LogConfig {
   };
 }
 
-function resolveFiles(files: SslFiles, baseDir: string): SslFiles {
+function resolveFiles(files: SslFiles | TlsConfig, baseDir: string): SslFiles {
   return Object.fromEntries(
     Object.entries(files).map(([name, file]) => [name, resolve(baseDir, String(file))]),
   );

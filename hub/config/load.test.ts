@@ -91,7 +91,15 @@ describe('a good hub.yaml', () => {
     const got = config(MINIMAL);
     expect(got.dataDir).toBe('/srv/school/data');
     expect(got.log).toEqual({ engine: 'embedded', prefix: '', mapSizeBytes: undefined });
-    expect(got.facade).toEqual({ host: '127.0.0.1', port: 8080, registry: true, tenants: [] });
+    expect(got.facade).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      registry: true,
+      tenants: [],
+      open: false,
+    });
+    expect(got.facade).toMatchObject({ tls: undefined, plaintext: false, tokenLifetimeMs: 600_000 });
+    expect(got.clients).toEqual([]);
     expect(got.keys).toEqual({ dir: '/srv/school/data/keys', keepMs: 30 * 86_400_000 });
     expect(got.sources[0]?.options).toMatchObject({ timeoutMs: 10_000, encrypted: true });
     expect(got.sources[0]?.streams[0]).toEqual({

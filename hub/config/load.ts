@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { ConnectorSpec, JsonSchema } from '../../connectors/sdk.js';
 import { checkBanks } from './banks.js';
 import { buildConfig, type RawConfig } from './build.js';
+import { checkClients } from './clients.js';
 import { readDocument, type SourceDocument } from './document.js';
 import { parseLogOption, type LogOption } from './log-option.js';
 import { nearest } from './nearest.js';
@@ -123,7 +124,7 @@ function checkAll(
     ...checkReferences(document, options.specs),
     ...checkProfiles(document),
   );
-  problems.push(...checkSip2(document), ...checkBanks(document, options.specs));
+  problems.push(...checkSip2(document), ...checkBanks(document, options.specs), ...checkClients(document));
   return problems;
 }
 

@@ -27,6 +27,8 @@ export interface Config {
   /** Absolute; undefined: the policy that comes with Cardhub. */
   readonly policy: string | undefined;
   readonly facade: FacadeConfig;
+  /** Empty: the facade is open. */
+  readonly clients: readonly ClientConfig[];
   /** Undefined: no library desk is served. */
   readonly sip2: Sip2Config | undefined;
   readonly secrets: {
@@ -55,7 +57,65 @@ export interface FacadeConfig {
   readonly registry: boolean;
   /** `https://…`, without a slash at the end; undefined: no AuthZEN metadata. */
   readonly publicUrl: string | undefined;
+  /** Answers everybody, said on purpose. */
+  readonly open: boolean;
+  /** Beyond the loopback without TLS: said on purpose. */
+  readonly plaintext: boolean;
+  /** Absolute paths of PEM files. */
+  readonly tls: TlsConfig | undefined;
+  /** CIDR; their X-Forwarded-For is believed. */
+  readonly proxies: readonly string[];
+  readonly tokenLifetimeMs: number;
+  readonly signingKeyAgeMs: number;
+  readonly issuers: readonly IssuerConfig[];
   readonly tenants: readonly TenantConfig[];
+}
+
+/** Absolute paths of PEM files. With `caFile` only clients with a certificate of that authority are admitted. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile?: string;
+}
+
+/** An issuer of the school (docs/clients.md). */
+export interface IssuerConfig {
+  readonly name: string;
+  /** `iss` of its tokens. */
+  readonly issuer: string;
+  readonly jwksUrl: string;
+  readonly audience: string | undefined;
+  readonly algorithms: readonly string[];
+  readonly type: 'at+jwt' | 'JWT';
+  readonly clientClaim: 'client_id' | 'azp' | 'sub';
+  readonly scopes: 'token' | 'agreement';
+}
+
+/** A client of the facade: its credentials and its sharing agreement (docs/clients.md). */
+export interface ClientConfig {
+  readonly id: string;
+  readonly credentials: {
+    /** `sha256:` and 43 characters of base64url, as `cardhub clients secret` prints them. */
+    readonly secrets: readonly string[];
+    /** Absolute; a JWK set of public keys. */
+    readonly keysFile: string | undefined;
+    readonly issuer: { readonly name: string; readonly client: string } | undefined;
+    readonly staticKeys: readonly string[];
+  };
+  readonly scopes: readonly string[];
+  /** door, library, locker, classroom, identity, entity. */
+  readonly purposes: readonly string[];
+  readonly fields: readonly string[];
+  /** Undefined: the hub's own. */
+  readonly tenant: string | undefined;
+  readonly doors: 'all' | readonly string[];
+  readonly doorGroups: readonly string[];
+  /** CIDR; empty: anywhere. */
+  readonly networks: readonly string[];
+  readonly rate: { readonly perSecond: number; readonly burst: number };
+  /** Epoch ms at which the agreement has ended; undefined: no end. */
+  readonly untilMs: number | undefined;
+  readonly enabled: boolean;
 }
 
 /** A tenant beside the hub's own. */

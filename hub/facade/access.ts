@@ -11,6 +11,7 @@ import type { Context } from 'hono';
 import { evaluate, purposeName } from '../decide/evaluate.js';
 import { echoed, explanation, parseEvaluation, text } from './authzen.js';
 import { header, readJson, type Body } from './body.js';
+import { callerOf, outsideAgreement, uncovered, type Caller } from './caller.js';
 import type { DecisionEntry } from './decision-log.js';
 import type { FacadeParts } from './parts.js';
 
@@ -21,7 +22,7 @@ const RETRY_AFTER = { 'retry-after': '1' };
 
 export function accessEvaluation(parts: FacadeParts): (c: Context) => Response | Promise<Response> {
   const { view, decisions, now, counters } = parts;
-  const answer = (body: Body, requestId: string | undefined): Response => {
+  const answer = (body: Body, requestId: string | undefined, caller: Caller): Response => {
     if (!body.ok) return text(body.code === 'BODY_TOO_LARGE' ? 413 : 400, body.detail, requestId);
     const parsed = parseEvaluation(body.value);
     if (!parsed.ok) return text(400, parsed.error, requestId);
@@ -29,6 +30,8 @@ export function accessEvaluation(parts: FacadeParts): (c: Context) => Response |
       return text(503, 'the hub has not read its log to the end yet: try again', requestId, RETRY_AFTER);
     }
     const { request } = parsed;
+    const outside = uncovered(caller, request.resourceType, request.resource);
+    if (outside !== undefined) return text(403, outsideAgreement(outside), requestId);
     if (decisions.full && view.door(request.resource)?.auditRequired === true) {
       counters.audit();
       return text(503, 'this door requires that decisions are logged: try again', requestId, RETRY_AFTER);
@@ -63,6 +66,9 @@ export function accessEvaluation(parts: FacadeParts): (c: Context) => Response |
     const requestId = echoed(header(c, 'x-request-id'));
     const body = readJson(c);
     // Almost always read already: a promise would cost more than the decision.
-    return body instanceof Promise ? body.then((read) => answer(read, requestId)) : answer(body, requestId);
+    const caller = callerOf(c);
+    return body instanceof Promise
+      ? body.then((read) => answer(read, requestId, caller))
+      : answer(body, requestId, caller);
   };
 }

@@ -27,9 +27,12 @@ import { entityCandidates } from '../search/entities.js';
 import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
 import type { DecisionLog } from './decision-log.js';
+import type { Scope } from './caller.js';
 import { accessEvaluations } from './evaluations.js';
 import { decisionExplained } from './explain.js';
 import type { Explanation } from './explain.js';
+import { createGuard } from './gate.js';
+import type { Access, Answerer, Guard } from './gate.js';
 import { livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
@@ -38,8 +41,8 @@ import type { FacadeParts } from './parts.js';
 import { problem } from './problems.js';
 import { accessSearch } from './search.js';
 import type { SearchKind } from './search.js';
-import { byCredential, guarded } from './tenants.js';
-import type { Answerer, Tenant } from './tenants.js';
+import { byTenant } from './tenants.js';
+import type { Tenant } from './tenants.js';
 
 export interface FacadeOptions {
   readonly view: HubView;
@@ -55,6 +58,8 @@ export interface FacadeOptions {
   readonly mounts?: Readonly<Record<string, Hono>>;
   /** Whom and what a search may find; default: what the policy itself knows. */
   readonly candidates?: Candidates;
+  /** Who may call; absent: everybody, in the hub's own tenant. */
+  readonly access?: Access;
   /** Tenants beside the hub's own. */
   readonly tenants?: readonly Tenant[];
   /** `https://…` under which clients reach the facade; stands in the metadata. */
@@ -83,13 +88,20 @@ export function createFacade(options: FacadeOptions): Hono {
     app.on(method, path, handler);
     allowed.set(path, method === 'GET' ? 'GET, HEAD' : method);
   };
-  routeAccess(route, options, parts);
-  route('POST', '/v1/identity/check', identityCheck(parts));
+  const guard = createGuard(options.access, refusalsOf(metrics));
+  /** A path of the hub's own tenant that asks for this scope; errors are problem documents. */
+  const own = (method: 'GET' | 'POST', path: string, scope: Scope, handler: Answerer): void =>
+    route(method, path, guard({ scope, form: 'problem' }, handler));
+  routeAccess(route, guard, options, parts);
+  own('POST', '/v1/identity/check', 'identity', identityCheck(parts));
   const { explain } = options;
-  if (explain !== undefined) route('GET', DECISION, decisionExplained(explain, options.decisions));
+  if (explain !== undefined) {
+    const explained = decisionExplained(explain, options.decisions);
+    route('GET', DECISION, guard({ scope: 'explain', tenant: 'any', form: 'problem' }, explained));
+  }
   route('GET', '/livez', livez());
   route('GET', '/readyz', readyz(options.follower, options.view, options.checks ?? []));
-  route('GET', '/metrics', () => {
+  own('GET', '/metrics', 'operate', () => {
     return new Response(metrics.text(), {
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
     });
@@ -118,7 +130,7 @@ const SEARCHES: readonly SearchKind[] = ['subject', 'resource', 'action'];
 const WELL_KNOWN = '/.well-known/authzen-configuration';
 
 /** AuthZEN for the hub's own tenant and for each of the others, by base path and by credential. */
-function routeAccess(route: Route, options: FacadeOptions, parts: FacadeParts): void {
+function routeAccess(route: Route, guard: Guard, options: FacadeOptions, parts: FacadeParts): void {
   const { tenants = [], publicUrl } = options;
   const handlersOf = (of: FacadeParts, candidates: Candidates): ReadonlyMap<string, Answerer> =>
     new Map<string, Answerer>([
@@ -138,10 +150,11 @@ function routeAccess(route: Route, options: FacadeOptions, parts: FacadeParts): 
   }));
   const candidates = options.candidates ?? entityCandidates(() => options.view.policy());
   for (const [path, own] of handlersOf(parts, candidates)) {
-    const of = others.map(({ tenant, handlers }) => ({ tenant, handler: handlers.get(path) ?? own }));
-    route('POST', path, byCredential(own, of));
-    for (const { tenant, handler } of of) {
-      route('POST', `/tenants/${tenant.name}${path}`, guarded(tenant, handler));
+    const scope = path.includes('/search/') ? 'search' : 'decide';
+    const of = new Map(others.map(({ tenant, handlers }) => [tenant.name, handlers.get(path) ?? own]));
+    route('POST', path, guard({ scope, tenant: 'any', form: 'sentence' }, byTenant(own, of)));
+    for (const [tenant, handler] of of) {
+      route('POST', `/tenants/${tenant}${path}`, guard({ scope, tenant, form: 'sentence' }, handler));
     }
   }
   route('GET', WELL_KNOWN, metadata(publicUrl, ''));
@@ -151,6 +164,12 @@ function routeAccess(route: Route, options: FacadeOptions, parts: FacadeParts): 
     route('GET', `${WELL_KNOWN}/tenants/${name}`, serve);
     route('GET', `/tenants/${name}${WELL_KNOWN}`, serve);
   }
+}
+
+/** Refused calls by reason; clients are those of hub.yaml, so their number is bounded. */
+function refusalsOf(metrics: Metrics): Parameters<typeof createGuard>[1] {
+  const refused = metrics.counter('cardhub_refused_total', 'Calls refused, by reason and client.');
+  return ({ code, client }) => refused.inc({ code, ...(client !== undefined && { client }) });
 }
 
 function countersOf(metrics: Metrics): FacadeParts['counters'] {

@@ -36,6 +36,11 @@ export function header(c: Context, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
+/** Of the socket; undefined in tests with `app.request`. */
+export function remoteAddress(c: Context): string | undefined {
+  return (c.env as NodeBindings | undefined)?.incoming?.socket.remoteAddress;
+}
+
 /** Reads, checks and parses; without a promise where the listener has read the body already. */
 export function readJson(c: Context): Body | Promise<Body> {
   const type = header(c, 'content-type');

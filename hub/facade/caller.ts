@@ -3,6 +3,7 @@
  * configured the facade is open, and every request comes from `OPEN`.
  */
 import type { Context } from 'hono';
+import { purposeName } from '../decide/evaluate.js';
 
 /** What a client may be allowed to do; one route asks for one of them. */
 export const SCOPES = [
@@ -26,6 +27,8 @@ export const SCOPES = [
   'controller',
   /** Metrics and state for those who run the hub. */
   'operate',
+  /** Approving what operators ask for: policies, held absences, clients switched on again. */
+  'approve',
   /** The audit trail. */
   'audit',
 ] as const;
@@ -64,4 +67,26 @@ export function setCaller(c: Context, caller: Caller): void {
 
 export function callerOf(c: Context): Caller {
   return callers.get(c.req.raw) ?? OPEN;
+}
+
+/** The part of a question that the caller's sharing agreement does not cover; undefined: it covers it. */
+export function uncovered(
+  caller: Caller,
+  resourceType: string,
+  resource: string | undefined,
+): 'purpose' | 'resource' | undefined {
+  if (caller === OPEN) return undefined;
+  if (!caller.mayFor(purposeName(resourceType))) return 'purpose';
+  if (resourceType !== 'door' || resource === undefined || caller.seesDoor(resource)) return undefined;
+  return 'resource';
+}
+
+/** What an agreement calls the purpose of a decision or of an identity check: `library_borrow` is library. */
+export function agreedPurpose(purpose: string): string {
+  return purpose.split('_', 1)[0] ?? purpose;
+}
+
+/** The sentence of a 403. It is the same for a door that there is and for one that there is not. */
+export function outsideAgreement(what: 'purpose' | 'resource'): string {
+  return `the sharing agreement of this client does not cover this ${what}`;
 }

@@ -6,7 +6,8 @@
  *                     item's object is taken from the default alone; `properties` never are ─▶ decide
  *   semantic: execute_all · deny_on_first_deny · permit_on_first_permit (cut right after the trigger)
  *
- * Without evaluations the request is a single one. An item that is incomplete is a deny of its own.
+ * Without evaluations the request is a single one. An item that is incomplete, or that the caller's agreement does
+ * not cover, is a deny of its own: the others are answered.
  */
 import type { Context } from 'hono';
 import { evaluate, purposeName } from '../decide/evaluate.js';
@@ -22,6 +23,8 @@ import {
 } from './authzen.js';
 import type { Bag, Evaluation } from './authzen.js';
 import { header, readJson } from './body.js';
+import { callerOf, outsideAgreement, uncovered } from './caller.js';
+import type { Caller } from './caller.js';
 import type { DecisionEntry } from './decision-log.js';
 import type { FacadeParts } from './parts.js';
 
@@ -31,9 +34,14 @@ export const EVALUATIONS_MAX = 1_000;
 const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const;
 type Semantic = (typeof SEMANTICS)[number];
 
+/** An item that is not decided. */
+interface ItemError {
+  readonly status: 400 | 403;
+  readonly message: string;
+}
+
 interface Batch {
-  /** Undefined: the item is incomplete, and why. */
-  readonly items: readonly (Evaluation | string)[];
+  readonly items: readonly (Evaluation | ItemError)[];
   readonly semantic: Semantic;
   readonly reasons: boolean;
 }
@@ -50,12 +58,17 @@ export function accessEvaluations(parts: FacadeParts): (c: Context) => Promise<R
     if (!body.ok) return text(body.code === 'BODY_TOO_LARGE' ? 413 : 400, body.detail, requestId);
     const parsed = parseBatch(body.value);
     if (!parsed.ok) return text(400, parsed.error, requestId);
+    const caller = callerOf(c);
+    if ('single' in parsed) {
+      const outside = uncovered(caller, parsed.single.resourceType, parsed.single.resource);
+      if (outside !== undefined) return text(403, outsideAgreement(outside), requestId);
+    }
     const unready = unavailable(parts, 'single' in parsed ? [parsed.single] : parsed.batch.items);
     if (unready !== undefined) return text(503, unready, requestId, { 'retry-after': '1' });
     const answer =
       'single' in parsed
         ? answerOne(parts, parsed.single, parsed.single.reasons)
-        : { evaluations: answerAll(parts, parsed.batch) };
+        : { evaluations: answerAll(parts, parsed.batch, caller) };
     return new Response(JSON.stringify(answer), {
       headers: {
         'content-type': 'application/json',
@@ -69,7 +82,7 @@ function unavailable(parts: FacadeParts, items: Batch['items']): string | undefi
   if (!parts.ready()) return 'the hub has not read its log to the end yet: try again';
   if (!parts.decisions.full) return undefined;
   const audited = items.some(
-    (item) => typeof item !== 'string' && parts.view.door(item.resource)?.auditRequired === true,
+    (item) => !('status' in item) && parts.view.door(item.resource)?.auditRequired === true,
   );
   if (!audited) return undefined;
   parts.counters.audit();
@@ -81,22 +94,28 @@ interface Answer {
   readonly context?: object;
 }
 
-function answerAll(parts: FacadeParts, { items, semantic, reasons }: Batch): Answer[] {
+function answerAll(parts: FacadeParts, { items, semantic, reasons }: Batch, caller: Caller): Answer[] {
   const answers: Answer[] = [];
   const last = semantic === 'deny_on_first_deny' ? false : semantic === 'permit_on_first_permit';
   for (const item of items) {
-    const answer = answerOne(parts, item, reasons);
+    const answer = answerOne(parts, covered(caller, item), reasons);
     answers.push(answer);
     if (semantic !== 'execute_all' && answer.decision === last) break;
   }
   return answers;
 }
 
-function answerOne(parts: FacadeParts, item: Evaluation | string, reasons: boolean): Answer {
+function covered(caller: Caller, item: Evaluation | ItemError): Evaluation | ItemError {
+  if ('status' in item) return item;
+  const outside = uncovered(caller, item.resourceType, item.resource);
+  return outside === undefined ? item : { status: 403, message: outsideAgreement(outside) };
+}
+
+function answerOne(parts: FacadeParts, item: Evaluation | ItemError, reasons: boolean): Answer {
   const { view, decisions, now, counters } = parts;
   const wanted = reasons || parts.alwaysReasons;
-  if (typeof item === 'string') {
-    return { decision: false, ...(wanted && { context: { error: { status: 400, message: item } } }) };
+  if ('status' in item) {
+    return { decision: false, ...(wanted && { context: { error: item } }) };
   }
   const decidedAt = now();
   const decision = evaluate(view, view.policy(), item, decidedAt);
@@ -148,8 +167,8 @@ export function parseBatch(body: unknown): ParsedBatch {
   };
 }
 
-function itemOf(defaults: Bag, item: unknown): Evaluation | string {
-  if (!isBag(item)) return wrong('the evaluation', 'an object', item).error;
+function itemOf(defaults: Bag, item: unknown): Evaluation | ItemError {
+  if (!isBag(item)) return { status: 400, message: wrong('the evaluation', 'an object', item).error };
   const parsed = parseEvaluation({
     subject: merged(item.subject, defaults.subject, ['type', 'id']),
     resource: merged(item.resource, defaults.resource, ['type', 'id']),
@@ -157,7 +176,7 @@ function itemOf(defaults: Bag, item: unknown): Evaluation | string {
     context: item.context ?? defaults.context,
     options: item.options,
   });
-  return parsed.ok ? parsed.request : parsed.error;
+  return parsed.ok ? parsed.request : { status: 400, message: parsed.error };
 }
 
 function merged(own: unknown, fallback: unknown, required: readonly string[]): unknown {

@@ -13,6 +13,8 @@ import type { Policy } from '../decide/policy.js';
 import { rebuild } from '../decide/rebuild.js';
 import type { Rebuilt } from '../decide/rebuild.js';
 import type { Log } from '../log/log.js';
+import { agreedPurpose, callerOf, OPEN } from './caller.js';
+import type { Caller } from './caller.js';
 import type { DecisionLog } from './decision-log.js';
 import { problem } from './problems.js';
 
@@ -125,10 +127,17 @@ export function decisionExplained(
     if (!isDecisionId(id)) return problem('BAD_REQUEST', 'id: expected the UUIDv7 of a decision');
     await decisions.flush();
     const found = await explain(id);
-    return found === undefined
+    return found === undefined || !covers(callerOf(c), found.record)
       ? problem('NOT_FOUND', 'no decision of that id is on the log; it may be older than its retention')
       : c.json(explanationDocument(found));
   };
+}
+
+/** A decision that the caller could not have asked for is none for it: of its tenant, its purposes, its doors. */
+function covers(caller: Caller, { tenant, purpose, resourceKey }: DecisionRecord): boolean {
+  if (caller === OPEN) return true;
+  if (tenant !== caller.tenant || !caller.mayFor(agreedPurpose(purpose))) return false;
+  return purpose !== 'door' || caller.seesDoor(resourceKey ?? '');
 }
 
 const TEXTS: ReadonlyMap<string, { readonly en: string; readonly zh: string }> = new Map(

@@ -4,6 +4,8 @@
  */
 export type ProblemCode =
   | 'BAD_REQUEST'
+  | 'UNAUTHORISED'
+  | 'FORBIDDEN'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'BODY_TOO_LARGE'
   | 'METHOD_NOT_ALLOWED'
@@ -13,6 +15,8 @@ export type ProblemCode =
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'HEADERS_TOO_LARGE'
   | 'REQUEST_TIMEOUT'
+  | 'RATE_LIMITED'
+  | 'ISSUER_UNREACHABLE'
   | 'NOT_READY'
   | 'OVERLOADED'
   | 'AUDIT_UNAVAILABLE'
@@ -25,6 +29,12 @@ export const PROBLEM_TITLES: Readonly<
     400,
     'The request is not what the description of this path asks for',
     '请求不符合该路径的说明',
+  ],
+  UNAUTHORISED: [401, 'This path asks for a credential', '该路径需要凭证'],
+  FORBIDDEN: [
+    403,
+    'The sharing agreement of this client does not allow this',
+    '该客户端的共享协议不允许此操作',
   ],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Only application/json is understood here', '此处只接受 application/json'],
   BODY_TOO_LARGE: [413, 'The body is larger than the limit', '请求体超过上限'],
@@ -43,6 +53,8 @@ export const PROBLEM_TITLES: Readonly<
   ],
   HEADERS_TOO_LARGE: [431, 'The headers are larger than the limit', '请求头超过上限'],
   REQUEST_TIMEOUT: [408, 'The request did not come to its end in time', '请求未按时发送完'],
+  RATE_LIMITED: [429, 'Too many requests', '请求过于频繁'],
+  ISSUER_UNREACHABLE: [503, 'The token cannot be checked now', '暂时无法验证令牌'],
   NOT_READY: [503, 'The hub has not read its log to the end yet', '系统尚未读完日志'],
   OVERLOADED: [503, 'More requests come than can be answered', '请求过多，请稍后再试'],
   AUDIT_UNAVAILABLE: [

@@ -1,6 +1,7 @@
 /**
  * `POST /access/v1/search/subject|resource|action`: who may do this, what may they do it with, what may they do.
- * The id of what is searched for is ignored. Results hold `{type, id}` or `{name}` and nothing more.
+ * The id of what is searched for is ignored. Results hold `{type, id}` or `{name}` and nothing more. Doors that the
+ * caller's agreement does not cover are no candidates; who asks about one gets 403.
  *
  *   page: {limit}  ─▶ page: {next_token}, results
  *   page: {token}  ─▶ the same request goes on; a changed one is 400
@@ -13,6 +14,8 @@ import type { Candidates, Named, SearchQuery } from '../search/search.js';
 import { echoed, isBag, isId, sentOf, subjectOf, text, wrong, wrongProperties } from './authzen.js';
 import type { Bag, Parsed } from './authzen.js';
 import { header, readJson } from './body.js';
+import { callerOf, OPEN, outsideAgreement, uncovered } from './caller.js';
+import type { Caller } from './caller.js';
 import type { FacadeParts } from './parts.js';
 
 export type SearchKind = SearchQuery['kind'];
@@ -54,8 +57,13 @@ export function accessSearch(
       return text(503, message, requestId, { 'retry-after': '1' });
     }
     const { query, after, limit, paged, digest } = parsed.request;
+    const caller = callerOf(c);
+    const [type, id] =
+      query.kind === 'resource' ? [query.resourceType] : [query.resource.type, query.resource.id];
+    const outside = uncovered(caller, type, id);
+    if (outside !== undefined) return text(403, outsideAgreement(outside), requestId);
     const { results, next } = searchPage(
-      { view, policy: view.policy(), candidates },
+      { view, policy: view.policy(), candidates: seenBy(caller, candidates) },
       query,
       { after, limit },
       now(),
@@ -69,6 +77,20 @@ export function accessSearch(
         ...(requestId !== undefined && { 'x-request-id': requestId }),
       },
     });
+  };
+}
+
+/** Taken out before they are decided: neither a short page nor its time tells of doors that are not shown. */
+function seenBy(caller: Caller, candidates: Candidates): Candidates {
+  if (caller === OPEN) return candidates;
+  return {
+    order: candidates.order,
+    *of(query, after, now) {
+      for (const one of candidates.of(query, after, now)) {
+        const { resourceType, resource } = one.request;
+        if (resourceType !== 'door' || caller.seesDoor(resource)) yield one;
+      }
+    },
   };
 }
 

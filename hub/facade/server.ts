@@ -1,14 +1,19 @@
 /**
- * The facade on a socket. Until clients can authenticate it listens on the loopback only: a door decision tells
- * who may go where, which is nobody's business on an open network.
+ * The facade on a socket. A door decision tells who may go where, which is nobody's business on an open network:
+ *
+ *   address          clients   TLS
+ *   loopback         any       any
+ *   any other one    needed, or `open: true`    needed, or `plaintext: true` (a proxy has it), since tokens cross it
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTls, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Hono } from 'hono';
 import { createAdmission } from './admission.js';
 import type { RequestKind } from './admission.js';
 import { limitConnections } from './connections.js';
 import type { TurnedAway } from './connections.js';
+import { TlsFiles, type TlsPaths } from '../operate/tls-files.js';
 import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -17,6 +22,7 @@ const HEADERS_MAX = 100;
 /** How often Node looks for requests that are late: by default every 30 s, whatever the limits say. */
 const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000, keepAlive: true };
 const KEEP_ALIVE_MS = 65_000;
+const TLS_MIN = 'TLSv1.2' as const;
 /** Requests under way get this long at the end. */
 const GRACE_MS = 5_000;
 
@@ -25,7 +31,7 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 export class FacadeError extends Error {
   override readonly name = 'FacadeError';
   constructor(
-    readonly code: 'NOT_LOOPBACK' | 'PORT_IN_USE' | 'LISTEN_FAILED',
+    readonly code: 'NOT_LOOPBACK' | 'NOT_ENCRYPTED' | 'PORT_IN_USE' | 'LISTEN_FAILED' | 'TLS_FILES',
     message: string,
     readonly retry: 'now' | 'later' | 'never',
     options?: { cause?: unknown },
@@ -40,6 +46,8 @@ export interface FacadeServer {
   readonly url: string;
   /** What an operator should know about who can reach it. */
   readonly notice: string;
+  /** When the certificate in use ends, epoch ms; undefined: no TLS. */
+  certificateEnds(): number | undefined;
   /** Takes no new connections, lets requests under way end, then cuts. */
   close(): Promise<void>;
 }
@@ -50,44 +58,97 @@ export interface FacadeWatch {
   readonly onTurnedAway?: (why: TurnedAway) => void;
 }
 
+export interface FacadeAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Callers have to say who they are. */
+  readonly guarded?: boolean;
+  readonly open?: boolean;
+  readonly plaintext?: boolean;
+  readonly tls?: TlsPaths | undefined;
+  readonly onProblem?: (what: string, error: unknown) => void;
+  /** How often the files of TLS are looked at. */
+  readonly tlsLookMs?: number;
+}
+
 /**
  * Listens.
- * @param port 0: any free one
- * @throws FacadeError NOT_LOOPBACK for any other address; PORT_IN_USE
+ * @throws FacadeError NOT_LOOPBACK, NOT_ENCRYPTED for an address that others can reach; TLS_FILES; PORT_IN_USE
  */
 export async function startFacade(
   app: Pick<Hono, 'fetch'>,
-  { host, port }: { host: string; port: number },
+  address: FacadeAddress,
   watch: FacadeWatch = {},
 ): Promise<FacadeServer> {
-  if (!LOOPBACK.has(host)) {
-    throw new FacadeError(
-      'NOT_LOOPBACK',
-      `facade.host is ${host}: clients cannot authenticate yet, so the facade listens on the loopback only. ` +
-        'Set facade.host to 127.0.0.1, and let a reverse proxy that authenticates stand before it.',
-      'never',
-    );
-  }
-  const server = await listen(app, host, port, watch);
+  const { host, port } = address;
+  refuseUnsafe(address);
+  const tls = address.tls === undefined ? undefined : openTls(address.tls);
+  const server = await listen(app, host, port, { ...watch, tls });
+  const unwatch = tls?.watch(
+    (pem) => (server as TlsServer).setSecureContext({ ...pem, minVersion: TLS_MIN }),
+    (error) => address.onProblem?.('facade certificate was not reloaded, the old one stays', error),
+    address.tlsLookMs,
+  );
   const at = server.address() as AddressInfo;
-  const name = host === '::1' ? '[::1]' : host;
+  const name = host.includes(':') ? `[${host}]` : host;
   return {
     host,
     port: at.port,
-    url: `http://${name}:${at.port}`,
-    notice: 'loopback only, since clients cannot authenticate yet',
-    close: () => close(server),
+    url: `${tls === undefined ? 'http' : 'https'}://${name}:${at.port}`,
+    notice: noticeOf(address),
+    certificateEnds: () => tls?.expiresAt,
+    close: () => {
+      unwatch?.();
+      return close(server);
+    },
   };
+}
+
+function refuseUnsafe({ host, guarded = false, open = false, plaintext = false, tls }: FacadeAddress): void {
+  if (LOOPBACK.has(host)) return;
+  if (!guarded && !open) {
+    throw new FacadeError(
+      'NOT_LOOPBACK',
+      `facade.host is ${host}, and hub.yaml names no clients: everybody there could ask who may go where. ` +
+        'Name clients (docs/clients.md), set facade.host to 127.0.0.1, or say facade.open: true.',
+      'never',
+    );
+  }
+  if (guarded && tls === undefined && !plaintext) {
+    throw new FacadeError(
+      'NOT_ENCRYPTED',
+      `facade.host is ${host} without TLS: whoever reads along there has the tokens of all clients. Set facade.tls, ` +
+        'or facade.plaintext: true where a proxy before the hub has TLS.',
+      'never',
+    );
+  }
+}
+
+function noticeOf({ guarded = false, open = false, host }: FacadeAddress): string {
+  if (guarded) return 'clients of hub.yaml only';
+  const where = LOOPBACK.has(host) ? 'loopback only, since no clients are configured' : 'open to everybody';
+  return open ? 'open to everybody who can reach it (facade.open)' : where;
+}
+
+function openTls(paths: TlsPaths): TlsFiles {
+  try {
+    return new TlsFiles(paths);
+  } catch (cause) {
+    const message = `facade.tls: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new FacadeError('TLS_FILES', message, 'never', { cause });
+  }
 }
 
 async function listen(
   app: Pick<Hono, 'fetch'>,
   hostname: string,
   port: number,
-  { onShed, onTurnedAway }: FacadeWatch,
-): Promise<Server> {
+  { onShed, onTurnedAway, tls }: FacadeWatch & { readonly tls: TlsFiles | undefined },
+): Promise<Server | TlsServer> {
   return new Promise((resolve, reject) => {
-    const server = createServer(SERVER_OPTIONS, createListener(app.fetch, createAdmission({ onShed })));
+    const listener = createListener(app.fetch, createAdmission({ onShed }));
+    const server = tls === undefined ? createServer(SERVER_OPTIONS, listener) : secure(tls, listener);
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const inUse = cause.code === 'EADDRINUSE';
       const message = inUse
@@ -108,7 +169,22 @@ async function listen(
   });
 }
 
-async function close(server: Server): Promise<void> {
+/** With an authority of its own only clients with a certificate of it are let in, beside what they bring in a header. */
+function secure(tls: TlsFiles, listener: RequestListener): TlsServer {
+  const client = tls.pem.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  const options = {
+    ...SERVER_OPTIONS,
+    ...tls.pem,
+    ...client,
+    minVersion: TLS_MIN,
+    handshakeTimeout: HEADERS_TIMEOUT_MS,
+  };
+  const server = createTls(options, listener);
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+async function close(server: Server | TlsServer): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());

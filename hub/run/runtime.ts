@@ -32,6 +32,7 @@ import { configuredPolicy, policyRecord, switchRecord, type PolicySwitch } from 
 import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { replicaName } from './replica.js';
+import { openRights } from './rights.js';
 import { statusOf, type HubStatus } from './status.js';
 
 /**
@@ -115,9 +116,8 @@ async function startTenants(hub: HubParts, journal: Journal): Promise<readonly T
   };
   await put(config.tenant, config.policy);
   const tenants: Tenant[] = [];
-  for (const { name, policy, tokens } of config.facade.tenants) {
-    const compiled = compilePolicy(await put(name, policy));
-    tenants.push(openTenant({ name, policy: compiled, tokens: tokens.map((one) => one.reveal()) }, now));
+  for (const { name, policy } of config.facade.tenants) {
+    tenants.push(openTenant({ name, policy: compilePolicy(await put(name, policy)) }, now));
   }
   return tenants;
 }
@@ -170,12 +170,14 @@ async function startAnswers(
     sink: decisionSink(parts.journal, codec),
   });
   ending.push(() => decisions.close());
+  const rights = openRights(config, parts.view, hub.now);
   const app = createFacade({
     view: parts.view,
     follower: parts.follower,
     decisions,
     now: hub.now,
     metrics: parts.metrics,
+    ...(rights && { access: rights.access }),
     tenants: parts.tenants,
     candidates: parts.candidates,
     explain: (id) => explainDecision(explainParts(hub), id),
@@ -189,7 +191,9 @@ async function startAnswers(
     },
     onError: (error) => options.onProblem?.('facade', error),
   });
-  const facade = await startFacade(app, config.facade, facadeWatch(parts.metrics));
+  const onProblem = (what: string, error: unknown): void => options.onProblem?.(what, error);
+  const guarded = config.clients.length > 0;
+  const facade = await startFacade(app, { ...config.facade, guarded, onProblem }, facadeWatch(parts.metrics));
   ending.push(() => facade.close());
   if (config.sip2 === undefined) return { facade, libraryDesk: null };
   const libraryDesk = await startLibraryDesk(config.sip2, {

@@ -1,0 +1,157 @@
+/**
+ * Before every handler that is not for everybody: who calls, and does it have the scope that this route asks for.
+ *
+ *   identify ─▶ refused: 401 │ 429 │ 503      in the same words whatever was wrong
+ *            ─▶ tenant, scope: 403
+ *            ─▶ setCaller, handler
+ *
+ * Without a promise where the credential is known already: it would cost more than the check.
+ */
+import type { Context } from 'hono';
+import { echoed, text } from './authzen.js';
+import { header, remoteAddress } from './body.js';
+import { OPEN, setCaller } from './caller.js';
+import type { Caller, Scope } from './caller.js';
+import { problem } from './problems.js';
+import type { ProblemCode } from './problems.js';
+
+export type Answerer = (c: Context) => Response | Promise<Response>;
+
+/** Why a call was refused; clients learn the status only. */
+export type RefusalCode =
+  | 'CREDENTIAL_MISSING'
+  | 'CREDENTIAL_INVALID'
+  | 'DISABLED'
+  | 'ENDED'
+  | 'NETWORK'
+  | 'RATE_LIMITED'
+  | 'ISSUER_UNREACHABLE'
+  | 'TENANT'
+  | 'SCOPE';
+
+/** What an agreement allows now; as `Rate` of hub/clients. */
+export interface RateState {
+  readonly perSecond: number;
+  readonly burst: number;
+  left(at: number): number;
+}
+
+export type Identified =
+  | { readonly ok: true; readonly caller: Caller; readonly rate?: RateState | undefined }
+  | {
+      readonly ok: false;
+      readonly code: RefusalCode;
+      /** Known where the credential was good. */
+      readonly client?: string;
+      readonly retryMs?: number;
+      readonly rate?: RateState;
+    };
+
+/** Says who calls; `hub/clients` has the one that runs. */
+export interface Access {
+  /** Who brings no credential is admitted to the hub's own tenant. */
+  readonly open: boolean;
+  addressOf(socket: string | undefined, forwarded: string | undefined): string;
+  identify(authorization: string | undefined, address: string): Identified | Promise<Identified>;
+}
+
+export interface Guarded {
+  readonly scope: Scope;
+  /** `any`: the handler looks at the caller's tenant itself. Default: the hub's own alone. */
+  readonly tenant?: string;
+  /** AuthZEN's errors are sentences; others are problem documents. */
+  readonly form: 'sentence' | 'problem';
+}
+
+export interface Refused {
+  readonly code: RefusalCode;
+  readonly client: string | undefined;
+  readonly scope: Scope;
+}
+
+export type Guard = (route: Guarded, handler: Answerer) => Answerer;
+
+/** @param access undefined: everybody may do everything in the hub's own tenant */
+export function createGuard(access: Access | undefined, onRefused: (refused: Refused) => void): Guard {
+  return (route, handler) => {
+    if (access === undefined) return handler;
+    const refuse = (c: Context, code: RefusalCode, client?: string): Response => {
+      onRefused({ code, client, scope: route.scope });
+      return refusal(c, route, code);
+    };
+    const enter = (c: Context, caller: Caller): Response | Promise<Response> => {
+      const { tenant = null, scope } = route;
+      if (tenant !== 'any' && caller.tenant !== tenant) return refuse(c, 'TENANT', caller.client);
+      if (!caller.may(scope)) return refuse(c, 'SCOPE', caller.client);
+      setCaller(c, caller);
+      return handler(c);
+    };
+    const judge = (c: Context, found: Identified): Response | Promise<Response> => {
+      if (found.ok) return enter(c, found.caller);
+      if (found.code !== 'RATE_LIMITED') return refuse(c, found.code, found.client);
+      onRefused({ code: found.code, client: found.client, scope: route.scope });
+      return tooMany(c, route, found);
+    };
+    const open = access.open && (route.tenant === undefined || route.tenant === 'any');
+    return (c) => {
+      const authorization = header(c, 'authorization');
+      if (authorization === undefined && open) {
+        setCaller(c, OPEN);
+        return handler(c);
+      }
+      const address = access.addressOf(remoteAddress(c), header(c, 'x-forwarded-for'));
+      const found = access.identify(authorization, address);
+      return found instanceof Promise ? found.then((late) => judge(c, late)) : judge(c, found);
+    };
+  };
+}
+
+function refusal(c: Context, route: Guarded, code: RefusalCode): Response {
+  const { scope, form } = route;
+  switch (code) {
+    case 'CREDENTIAL_MISSING':
+      return answer(c, form, 'UNAUTHORISED', { 'www-authenticate': 'Bearer realm="cardhub"' });
+    case 'SCOPE':
+      return answer(c, form, 'FORBIDDEN', {
+        'www-authenticate': `Bearer realm="cardhub", error="insufficient_scope", scope="${scope}"`,
+      });
+    case 'ISSUER_UNREACHABLE':
+      return answer(c, form, 'ISSUER_UNREACHABLE', { 'retry-after': '5' });
+    default:
+      return answer(c, form, 'UNAUTHORISED', {
+        'www-authenticate': 'Bearer realm="cardhub", error="invalid_token"',
+      });
+  }
+}
+
+const DETAILS = {
+  UNAUTHORISED: 'expected a bearer token that is valid here',
+  FORBIDDEN: 'this client may not do this',
+  RATE_LIMITED: 'more requests than the agreement of this client allows: wait as long as Retry-After says',
+  ISSUER_UNREACHABLE: 'the issuer of the token does not give its keys: try again',
+} as const;
+const STATUS = { UNAUTHORISED: 401, FORBIDDEN: 403, RATE_LIMITED: 429, ISSUER_UNREACHABLE: 503 } as const;
+
+function answer(
+  c: Context,
+  form: Guarded['form'],
+  code: keyof typeof DETAILS & ProblemCode,
+  headers: Record<string, string>,
+): Response {
+  if (form === 'problem') return problem(code, DETAILS[code], headers);
+  return text(STATUS[code], DETAILS[code], echoed(header(c, 'x-request-id')), headers);
+}
+
+/** RateLimit headers as in draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds; `r` are left. */
+function tooMany(c: Context, { form }: Guarded, found: Identified & { readonly ok: false }): Response {
+  const seconds = Math.max(1, Math.ceil((found.retryMs ?? 1_000) / 1_000));
+  const { rate } = found;
+  const limits: Record<string, string> =
+    rate === undefined
+      ? {}
+      : {
+          'ratelimit-policy': `"client";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`,
+          ratelimit: `"client";r=0;t=${seconds}`,
+        };
+  return answer(c, form, 'RATE_LIMITED', { 'retry-after': String(seconds), ...limits });
+}
