@@ -24,7 +24,7 @@ function loop() {
   const ask = (kind: RequestKind, count: number, ms: number): number => {
     let answered = 0;
     for (let i = 0; i < count; i++) {
-      if (!admission.admit(kind, clients[i]!)) continue;
+      if (admission.admit(kind, clients[i]!) !== 'answer') continue;
       answered += 1;
       now += ms;
     }
@@ -58,16 +58,26 @@ it('does not listen for a moment to those whom it told to come again, and refuse
   expect(listening()).toBe(2_000 - 200 + 32);
   const early = clients[120]!;
   const late = clients[121]!;
-  expect(admission.admit('decision', early)).toBe(false);
+  expect(admission.admit('decision', early)).toBe('shed');
   turn();
-  expect(admission.admit('decision', early)).toBe(true);
-  expect(admission.admit('decision', late)).toBe(true);
+  expect(admission.admit('decision', early)).toBe('answer');
+  expect(admission.admit('decision', late)).toBe('answer');
   // Nobody was shed since: all are listened to soon.
   step();
   expect(listening()).toBe(2_000 - 200 + 32 + 128);
   step();
   expect(listening()).toBe(2_000);
   step();
+});
+
+it('cuts a connection that asks many times without waiting', () => {
+  const { admission, turn, clients } = loop();
+  const one = clients[0]!;
+  for (let i = 0; i < 16; i++) expect(admission.admit('probe', one)).toBe('answer');
+  expect(admission.admit('probe', one)).toBe('cut');
+  expect(admission.admit('probe', clients[1]!)).toBe('answer');
+  turn();
+  expect(admission.admit('probe', one)).toBe('answer');
 });
 
 it('sheds everything else first', () => {

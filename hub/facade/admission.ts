@@ -15,6 +15,8 @@
  *
  * Nothing else is remembered from turn to turn, so it recovers at once.
  *
+ * A connection whose client sends many requests without waiting for an answer is cut: a packet may hold hundreds.
+ *
  * Some requests are answered in each turn whatever the clock says: a process that was not let run for a while must not
  * refuse the few that came meanwhile.
  */
@@ -36,11 +38,19 @@ const SHARES: Readonly<Record<'decision' | 'other', Share>> = {
 /** Requests that wait for something (an upstream, the log) and hold memory meanwhile. Decisions never wait. */
 const OTHERS_UNDER_WAY_MAX = 256;
 
-/** What of a socket is needed here. */
+/** What of a socket is needed here; what it asked in this turn is noted on it, where it costs least. */
 export interface Pausable {
   pause(): unknown;
   resume(): unknown;
+  [TURN]?: number;
+  [ASKED]?: number;
 }
+const TURN = Symbol('turn');
+const ASKED = Symbol('asked');
+/** Of one connection in one turn. Clients that wait for their answer ask once, those that pipeline a few times. */
+const PIPELINED_MAX = 16;
+
+export type Verdict = 'answer' | 'shed' | 'cut';
 
 /** How many are listened to again, and how often; four times as many once nobody is shed any more. */
 const RESUMED_PER_STEP = 32;
@@ -49,9 +59,9 @@ const STEP_MS = 10;
 export interface Admission {
   /**
    * @param from the socket of the request
-   * @returns whether to answer it; `false`: 503
+   * @returns `shed`: 503; `cut`: end the connection
    */
-  admit(kind: RequestKind, from: Pausable): boolean;
+  admit(kind: RequestKind, from: Pausable): Verdict;
   /** Ends one of kind `other` that was admitted. */
   ended(): void;
 }
@@ -71,6 +81,7 @@ export function createAdmission(parts: AdmissionParts = {}): Admission {
   const resting = restingClients(parts.after ?? ((ms, step) => void setTimeout(step, ms).unref()), atTurnEnd);
   let began = 0;
   let inTurn = false;
+  let turn = 0;
   let admitted = 0;
   let underWay = 0;
   const end = (): void => {
@@ -82,22 +93,26 @@ export function createAdmission(parts: AdmissionParts = {}): Admission {
     admit(kind, from) {
       if (!inTurn) {
         inTurn = true;
+        turn += 1;
         began = clock();
         atTurnEnd(end);
       }
-      if (kind === 'probe') return true;
+      from[ASKED] = from[TURN] === turn ? (from[ASKED] ?? 0) + 1 : 1;
+      from[TURN] = turn;
+      if (from[ASKED] > PIPELINED_MAX) return 'cut';
+      if (kind === 'probe') return 'answer';
       if (!resting.isStale(from)) {
         const { forMs, least } = SHARES[kind];
         const room = kind === 'decision' || underWay < OTHERS_UNDER_WAY_MAX;
         if (room && (admitted < least || clock() - began < forMs)) {
           admitted += 1;
           if (kind === 'other') underWay += 1;
-          return true;
+          return 'answer';
         }
         resting.add(from);
       }
       onShed?.(kind);
-      return false;
+      return 'shed';
     },
     ended() {
       underWay -= 1;

@@ -35,8 +35,10 @@ export function createListener(fetch: Hono['fetch'], admission: Admission): Requ
   return (incoming: ReadRequest, outgoing) => {
     const { method, headers, url = '' } = incoming;
     const kind = kindOf(url);
-    if (!admission.admit(kind, incoming.socket)) {
-      shed(incoming, outgoing, kind);
+    const verdict = admission.admit(kind, incoming.socket);
+    if (verdict !== 'answer') {
+      if (verdict === 'shed') shed(incoming, outgoing, kind);
+      else incoming.socket.destroy();
       return;
     }
     if (kind === 'other') outgoing.once('close', () => admission.ended());

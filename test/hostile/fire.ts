@@ -1,0 +1,161 @@
+/** Sends a seeded stream of hostile requests at a hub, checks each answer, and weighs the hub before and after. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { bytesOf } from './bytes.js';
+import { createCheck, type Finding } from './check.js';
+import { openDocument } from './document.js';
+import { hostileRequests, type HostileRequest } from './generate.js';
+import type { KnownIds, Secret } from './secrets.js';
+import { holdSockets, type SocketsReport } from './sockets.js';
+import { Wire } from './wire.js';
+
+export interface HubReady {
+  readonly url: string;
+  readonly secrets: readonly Secret[];
+  readonly ids: KnownIds;
+}
+
+export interface Weight {
+  readonly usedMiB: number;
+  readonly errors: readonly string[];
+}
+
+export interface FireOptions {
+  readonly requests: number;
+  readonly seed: number;
+  readonly connections?: number;
+  /** So many idle connections at last, with slow and deaf ones beside them; 0: none. */
+  readonly idle?: number;
+  readonly say?: (line: string) => void;
+}
+
+export interface FireReport {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly seed: number;
+  readonly secrets: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  /** How often each declared operation was asked, by its path and method. */
+  readonly asked: Readonly<Record<string, number>>;
+  readonly findings: readonly (Finding & { readonly request: string })[];
+  readonly findingsInAll: number;
+  /** Of the hub after a tenth of the requests, and at the end; heap and buffers after a collection. */
+  readonly memoryMiB: { readonly early: number; readonly late: number };
+  readonly sockets: SocketsReport | null;
+  /** What the hub itself noted as errors. */
+  readonly errors: readonly string[];
+}
+
+const CHUNK = 500;
+const SHOWN_MAX = 50;
+
+export async function fire(hub: Target, options: FireOptions): Promise<FireReport> {
+  const { requests, seed, connections = 16, say = () => undefined } = options;
+  try {
+    const { url, secrets, ids } = hub.ready;
+    say(`hub at ${url}, ${secrets.length} secrets, seed ${seed}`);
+    const document = openDocument();
+    const check = createCheck(document, secrets);
+    const stream = hostileRequests(document, ids);
+    const wires = Array.from({ length: connections }, () => new Wire(Number(new URL(url).port)));
+    const tally = createTally();
+    const from = performance.now();
+    let early: Weight | undefined;
+    for (let sent = 0; sent < requests; sent += CHUNK) {
+      const chunk = fc.sample(stream, { seed: seed + sent, numRuns: Math.min(CHUNK, requests - sent) });
+      await Promise.all(
+        wires.map(async (wire, i) => {
+          for (let at = i; at < chunk.length; at += connections) {
+            await once(wire, chunk[at] as HostileRequest, new URL(url), check, tally);
+          }
+        }),
+      );
+      if (sent >= requests / 10) early ??= await hub.weigh();
+      if (sent % 10_000 === 0) say(`${sent} requests, ${tally.findingsInAll} findings`);
+    }
+    for (const wire of wires) wire.close();
+    const seconds = (performance.now() - from) / 1_000;
+    const late = await hub.weigh();
+    const idle = options.idle ?? 0;
+    const sockets = idle === 0 ? null : await holdSockets(Number(new URL(url).port), idle);
+    return {
+      ...{ requests, seed, secrets: secrets.length, seconds, sockets },
+      ...tally,
+      memoryMiB: { early: early?.usedMiB ?? late.usedMiB, late: late.usedMiB },
+      errors: late.errors,
+    };
+  } finally {
+    await hub.stop();
+  }
+}
+
+interface Tally {
+  readonly statuses: Record<string, number>;
+  readonly asked: Record<string, number>;
+  readonly findings: (Finding & { request: string })[];
+  findingsInAll: number;
+}
+
+const createTally = (): Tally => ({ statuses: {}, asked: {}, findings: [], findingsInAll: 0 });
+
+async function once(
+  wire: Wire,
+  request: HostileRequest,
+  url: URL,
+  check: ReturnType<typeof createCheck>,
+  tally: Tally,
+): Promise<void> {
+  const bytes = bytesOf(request, url.host);
+  const used = request.what === 'protocol' ? new Wire(Number(url.port)) : wire;
+  const answer = await used.ask(bytes, request.method !== 'HEAD');
+  if (used !== wire) used.close();
+  const status = String(answer?.status ?? 'closed');
+  tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
+  const asked = `${request.method} ${request.path.split('?')[0]?.slice(0, 60)}`;
+  if (request.what === 'valid' || request.what === 'schema')
+    tally.asked[asked] = (tally.asked[asked] ?? 0) + 1;
+  const finding = check(request, answer);
+  if (finding === undefined) return;
+  tally.findingsInAll += 1;
+  if (tally.findings.length < SHOWN_MAX) {
+    tally.findings.push({ ...finding, request: `[${request.what}] ${bytes.subarray(0, 600).toString()}` });
+  }
+}
+
+/** What `fire` needs of a hub, wherever it runs. */
+export interface Target {
+  readonly ready: HubReady;
+  weigh(): Promise<Weight>;
+  stop(): Promise<void>;
+}
+
+/** The whole hub in a process of its own (`hub-child.ts`); only from a build. */
+export async function hubInChild(people: number): Promise<Target> {
+  const file = fileURLToPath(new URL('./hub-child.js', import.meta.url));
+  const child = fork(file, [JSON.stringify({ people, seed: 7 })], { execArgv: ['--expose-gc'] });
+  const next = <T>(): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const onExit = (code: number | null): void =>
+        reject(new Error(`the hub under fire ended with ${code}`));
+      child.once('exit', onExit);
+      child.once('message', (message) => {
+        child.off('exit', onExit);
+        resolve(message as T);
+      });
+    });
+  return {
+    ready: await next<HubReady>(),
+    weigh() {
+      const answer = next<Weight>();
+      child.send({});
+      return answer;
+    },
+    stop: () =>
+      new Promise<void>((resolve) => {
+        if (child.exitCode !== null) resolve();
+        child.once('exit', () => resolve());
+        if (child.connected) child.disconnect();
+      }),
+  };
+}

@@ -1,0 +1,82 @@
+/** What of the simulated campus must never stand in an answer, and what may be asked about. */
+import type { Campus } from '../../campus/main.js';
+import { cardsAfter, rowOf } from '../../campus/world/world.js';
+import type { OpenDoor } from '../../hub/demo/story.js';
+
+export interface Secret {
+  /** What kind of secret; the report says no more. */
+  readonly kind: 'id document' | 'name' | 'chip number' | 'bank account' | 'key' | 'balance';
+  readonly text: string;
+}
+
+/** Ids that exist, so that requests get past the first question. */
+export interface KnownIds {
+  readonly cards: readonly string[];
+  readonly people: readonly string[];
+  readonly doors: readonly string[];
+  /** A pair that is let in. */
+  readonly open: OpenDoor | null;
+  /** Chip numbers with `uid-hex`: sent, so that an answer about them comes. They must not come back either. */
+  readonly uids: readonly string[];
+  readonly holders: readonly {
+    readonly card: string;
+    readonly schoolNumber: string;
+    readonly name: string;
+  }[];
+}
+
+const CARDS_MAX = 100_000;
+/** Shorter values occur by themselves. */
+const KEY_LENGTH_MIN = 16;
+
+export function secretsOf(campus: Campus, hubYaml: string): Secret[] {
+  const { world } = campus;
+  const secrets = new Map<string, Secret>();
+  const add = (kind: Secret['kind'], text: string): void => {
+    if (text !== '') secrets.set(text, { kind, text });
+  };
+  for (const card of cardsAfter(world, '', CARDS_MAX).cards) {
+    const row = rowOf(world, card);
+    add('id document', row.cert);
+    add('name', row.name.trim());
+    add('chip number', row.cardid);
+  }
+  for (const { account } of campus.bank.books.agreements()) add('bank account', account);
+  // Every secret of the configuration stands in the demo's hub.yaml; so do those that the campus made for itself.
+  for (const text of stringsOf({ keys: campus.credentials, bank: campus.bank.credentials })) {
+    for (const line of text.split('\n'))
+      if (line.length >= KEY_LENGTH_MIN && !/^-----/.test(line)) add('key', line);
+  }
+  for (const [, value = ''] of hubYaml.matchAll(
+    /(?:passwordHash|[tT]oken|[sS]ecret|[kK]ey): "?([^\s"]{16,})/g,
+  )) {
+    add('key', value);
+  }
+  return [...secrets.values()];
+}
+
+function stringsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsOf) : [];
+}
+
+const IDS_MAX = 40;
+
+export function knownIds(campus: Campus, open: OpenDoor | null): KnownIds {
+  const rows = cardsAfter(campus.world, '', CARDS_MAX)
+    .cards.map((card) => rowOf(campus.world, card))
+    .slice(0, IDS_MAX);
+  const held = rows.filter(({ sno }) => sno !== '');
+  return {
+    cards: rows.map(({ cardno }) => `core:${cardno}`),
+    people: held.map(({ sno }) => `core:${sno}`),
+    doors: ['gate:D-00000', 'gate:D-00001', ...(open === null ? [] : [open.doorKey])],
+    open,
+    uids: rows.map(({ cardid }) => cardid),
+    holders: held.map(({ cardno, sno, name }) => ({
+      card: `core:${cardno}`,
+      schoolNumber: sno,
+      name: name.trim(),
+    })),
+  };
+}
