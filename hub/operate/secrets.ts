@@ -113,12 +113,20 @@ function readKey(path: string): Uint8Array | undefined {
  * power cut.
  */
 function createKey(dir: string, name: string, random: RandomBytes): Uint8Array {
+  writeOnce(dir, name, random(KEY_BYTES));
+  const key = readKey(join(dir, name));
+  if (key === undefined) throw new Error(`the key ${join(dir, name)} vanished while it was made`);
+  return key;
+}
+
+/** Makes a file of mode 0600 as described for `createKey`; where there is one already it stays as it is. */
+export function writeOnce(dir: string, name: string, bytes: Uint8Array): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, name);
   const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.draft`;
   const file = openSync(draft, 'wx', 0o600);
   try {
-    writeSync(file, random(KEY_BYTES));
+    writeSync(file, bytes);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -136,9 +144,6 @@ function createKey(dir: string, name: string, random: RandomBytes): Uint8Array {
   } finally {
     closeSync(folder);
   }
-  const key = readKey(path);
-  if (key === undefined) throw new Error(`the key ${path} vanished while it was made`);
-  return key;
 }
 
 function unlinkIfThere(path: string): void {

@@ -1,5 +1,11 @@
+import type { Hono } from 'hono';
 import { ClientAccess } from '../clients/access.js';
+import { Assertions } from '../clients/assertions.js';
+import { openIssuer } from '../clients/issuer.js';
+import { oauthApps, type TokenNote } from '../clients/oauth.js';
 import { Clients, tenantClient } from '../clients/registry.js';
+import { SigningKeys } from '../clients/signing-keys.js';
+import { Tokens } from '../clients/tokens.js';
 import type { ClientConfig, Config } from '../config/types.js';
 import type { HubView } from '../views/view.js';
 
@@ -7,25 +13,61 @@ import type { HubView } from '../views/view.js';
 export interface Rights {
   readonly clients: Clients;
   readonly access: ClientAccess;
+  /** Undefined: the hub has no name (facade.publicUrl), so it gives no tokens. */
+  readonly keys: SigningKeys | undefined;
+  /** What the facade mounts: the token endpoint and its descriptions. */
+  readonly apps: Readonly<Record<string, Hono>>;
 }
 
-/** Undefined: hub.yaml names no client and no tenant's token, so nobody has to say who they are. */
-export function openRights(
-  config: Config,
-  view: Pick<HubView, 'door'>,
-  now: () => number,
-): Rights | undefined {
+export interface RightsOptions {
+  readonly view: Pick<HubView, 'door'>;
+  readonly now: () => number;
+  readonly onToken?: (note: TokenNote) => void;
+}
+
+/**
+ * Undefined: hub.yaml names no client and no tenant's token, so nobody has to say who they are.
+ * @throws ClientsError
+ */
+export async function openRights(config: Config, options: RightsOptions): Promise<Rights | undefined> {
   const configs = clientsOf(config);
   if (configs.length === 0) return undefined;
+  const { view, now } = options;
+  const { publicUrl } = config.facade;
   const clients = new Clients(configs, (door) => view.door(door)?.groups ?? []);
+  const open = config.clients.length === 0;
+  const issued =
+    publicUrl === undefined || open ? undefined : await openTokens(config, publicUrl, clients, now);
   const access = new ClientAccess({
-    ...{ clients, now, open: config.clients.length === 0 },
-    proxies: config.facade.proxies,
+    ...{ clients, now, open, verifier: issued?.tokens, proxies: config.facade.proxies },
   });
-  return { clients, access };
+  if (issued === undefined || publicUrl === undefined) return { clients, access, keys: undefined, apps: {} };
+  const endpoint = `${publicUrl}/oauth2/token`;
+  const apps = oauthApps({
+    ...{ publicUrl, clients, access, now, tokens: issued.tokens, keys: issued.keys },
+    assertions: new Assertions(clients, [publicUrl, endpoint], now()),
+    issuers: config.facade.issuers.map(({ issuer }) => issuer),
+    ...(options.onToken && { onToken: options.onToken }),
+  });
+  return { clients, access, keys: issued.keys, apps };
 }
 
-function clientsOf({ clients, facade }: Config): ClientConfig[] {
+async function openTokens(
+  { facade, keys: { dir } }: Config,
+  publicUrl: string,
+  clients: Clients,
+  now: () => number,
+): Promise<{ readonly keys: SigningKeys; readonly tokens: Tokens }> {
+  const keys = await SigningKeys.open(dir, facade.signingKeyAgeMs, now());
+  const issuers = facade.issuers.map((issuer) => openIssuer(issuer, { audience: publicUrl }));
+  const tokens = new Tokens({
+    ...{ issuer: publicUrl, lifetimeMs: facade.tokenLifetimeMs, keys, clients, issuers },
+  });
+  return { keys, tokens };
+}
+
+/** The clients of hub.yaml, and those that bring a tenant's tokens. */
+export function clientsOf({ clients, facade }: Config): ClientConfig[] {
   const tenants = facade.tenants.map(({ name, tokens }) =>
     tenantClient(
       name,

@@ -170,7 +170,7 @@ async function startAnswers(
     sink: decisionSink(parts.journal, codec),
   });
   ending.push(() => decisions.close());
-  const rights = openRights(config, parts.view, hub.now);
+  const rights = await openRights(config, { view: parts.view, now: hub.now });
   const app = createFacade({
     view: parts.view,
     follower: parts.follower,
@@ -184,6 +184,7 @@ async function startAnswers(
     publicUrl: config.facade.publicUrl,
     checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now), alertCheck(parts.view, hub.now)],
     mounts: {
+      ...rights?.apps,
       '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
       ...(config.facade.registry && {
         '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }),
