@@ -101,16 +101,41 @@ export function referencePage(spec: ConnectorSpec): string {
   ].join('\n');
 }
 
+/** Markdown page that lists every connector. */
+export function indexPage(specs: readonly ConnectorSpec[]): string {
+  const rows = specs.map(({ kind, title, streams }) => {
+    const page = `../reference/connectors/${kind.replace('/', '-')}.md`;
+    const names = streams.map(({ name, listing, feed }) => {
+      const how = [listing === null ? [] : ['listing'], feed ? ['feed'] : []].flat().join(', ');
+      return `\`${name}\` (${how})`;
+    });
+    return `| [\`${kind}\`](${page}) | ${cell(title.en)}<br>${cell(title.zh)} | ${names.join(', ')} |`;
+  });
+  return [
+    '<!-- Generated from the connectors’ specs by `npm run generate`. Do not edit. -->',
+    '',
+    '# Connectors 连接器',
+    '',
+    `${specs.length} connectors come with Cardhub. Options, guarantees and quirks of each stand on its page. How to connect a system: [connecting](../connecting.md), [databases](../databases.md). A vendor of your own: [write your own](write-your-own.md).`,
+    '',
+    '| connector 连接器 | system 系统 | streams 数据流 |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
 /** For `scripts/generate.ts`: path in the repository → text. */
 export const connectorReference = {
   name: 'connector reference',
   outputs(): ReadonlyMap<string, string> {
     const specs = Object.values(connectors).map((factory) => factory.spec);
-    return new Map(
-      specs.map((spec) => [
+    return new Map([
+      ['docs/connectors/README.md', indexPage(specs)],
+      ...specs.map((spec): [string, string] => [
         `docs/reference/connectors/${spec.kind.replace('/', '-')}.md`,
         referencePage(spec),
       ]),
-    );
+    ]);
   },
 };

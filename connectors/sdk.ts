@@ -116,6 +116,8 @@ export interface ConnectorSpec {
   /** JSON Schema of `options` in hub.yaml. Secrets are options whose schema has `writeOnly: true`. */
   readonly options: JsonSchema;
   readonly streams: readonly StreamSpec[];
+  /** The streams that these options configure, by name; absent: all. The others are off and nobody waits for them. */
+  readonly configured?: (options: Readonly<Record<string, unknown>>) => readonly string[];
   /** What a newcomer would trip over, one sentence each. */
   readonly quirks: readonly string[];
 }

@@ -170,6 +170,7 @@ export const accessFilesSpec: ConnectorSpec = {
       }),
     },
   },
+  configured: (options) => streams.map(({ name }) => name).filter((name) => options[name] !== undefined),
   streams,
   quirks: [
     'Dates are passed on as they are written; the mapping option for time formats reads them.',

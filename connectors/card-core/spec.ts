@@ -46,7 +46,7 @@ export const cardFields = Object.keys(fields) as readonly CardField[];
 
 type Rest = Pick<StreamSpec, 'listing' | 'feed' | 'delivery' | 'pollMsDefault'>;
 
-/** What the streams of transactions and top-ups have in common, whatever connector reads them. */
+/** What the streams have in common, whatever connector reads them. */
 export const transactionsStream = (rest: Rest): StreamSpec => ({
   name: 'transactions',
   title: { en: 'Transactions', zh: '交易流水' },
@@ -54,6 +54,26 @@ export const transactionsStream = (rest: Rest): StreamSpec => ({
   kind: 'event',
   maps: 'transaction',
   rowSchema: transactionRowSchema,
+  ...rest,
+});
+
+export const accountsStream = (rest: Rest): StreamSpec => ({
+  name: 'accounts',
+  title: { en: 'Accounts', zh: '卡账户' },
+  after: [],
+  kind: 'state',
+  maps: 'account',
+  rowSchema: accountRowSchema,
+  ...rest,
+});
+
+export const devicesStream = (rest: Rest): StreamSpec => ({
+  name: 'devices',
+  title: { en: 'Devices', zh: '校园卡设备' },
+  after: [],
+  kind: 'state',
+  maps: 'device',
+  rowSchema: deviceRowSchema,
   ...rest,
 });
 
@@ -86,20 +106,14 @@ export const gatewayStreams: readonly StreamSpec[] = [
       'Every change at least once, in the order of the feed, while the core keeps it; when the cursor is older than the feed, a new listing. Each row is the card as it stands after the change.',
     pollMsDefault: 500,
   },
-  {
-    name: 'accounts',
-    title: { en: 'Accounts', zh: '卡账户' },
-    after: [],
-    kind: 'state',
-    maps: 'account',
-    rowSchema: accountRowSchema,
+  accountsStream({
     // In order of the number, which is not the order of the text.
     listing: { absence: 'point-read' },
     feed: true,
     delivery:
       'Every account that changed, at least once; each row is the account as it stands when it is read, so changes in between are seen as their sum.',
     pollMsDefault: 2_000,
-  },
+  }),
   transactionsStream({
     listing: null,
     feed: true,
@@ -107,16 +121,10 @@ export const gatewayStreams: readonly StreamSpec[] = [
     pollMsDefault: 2_000,
   }),
   topUpsStream({ listing: null, feed: true, delivery: inOrder, pollMsDefault: 2_000 }),
-  {
-    name: 'devices',
-    title: { en: 'Devices', zh: '校园卡设备' },
-    after: [],
-    kind: 'state',
-    maps: 'device',
-    rowSchema: deviceRowSchema,
+  devicesStream({
     listing: { absence: 'keyset' },
     feed: false,
     delivery: 'Each device of the listing, from its application on; retired devices stay in it.',
     pollMsDefault: 60_000,
-  },
+  }),
 ];

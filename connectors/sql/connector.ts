@@ -23,6 +23,8 @@ import type { Overlap } from './watermark.js';
 /** One stream that may be read from a database in place of its system's API or files. */
 export interface SqlStreamKind {
   readonly spec: Pick<StreamSpec, 'name' | 'title' | 'after' | 'kind' | 'maps' | 'rowSchema'>;
+  /** What the stream is mapped as, where that depends on which others the source has; absent: `spec.maps`. */
+  readonly maps?: (options: Readonly<Record<string, unknown>>) => string;
   /** Field of the row's natural id; its column is the key where hub.yaml names no other. */
   readonly idField: string;
   readonly description: string;
@@ -44,7 +46,7 @@ export interface SqlSystem {
 const POLL_MS = 30_000;
 
 const QUIRKS = [
-  'Only the streams that have options exist; switch the others off with enabled: false.',
+  'Only the streams that have options exist.',
   'A thing that is gone from the table counts as gone when a complete listing lacked it and a look-up by key did not find it.',
   'An empty table proves no absence: a view that is being rebuilt is empty for a moment.',
   'NULL, an empty text and one of spaces only are the same: absent. Spaces at the end of a text are padding.',
@@ -91,6 +93,8 @@ function specOf({ system, title, streams, quirks = [] }: SqlSystem): ConnectorSp
         ),
       },
     },
+    configured: (options) =>
+      streams.map(({ spec }) => spec.name).filter((name) => options[name] !== undefined),
     streams: streams.map(({ spec }) =>
       streamSpec(spec, spec.kind === 'event' ? 'watermark' : 'compare', true),
     ),
@@ -159,7 +163,8 @@ function openPart(
     pageRows: options.pageRows ?? PAGE_ROWS,
   });
   const canLookUp = kind.spec.kind === 'state' && key.length === 1 && (kind.plainId?.(own) ?? true);
-  const spec = streamSpec(kind.spec, changes.by, canLookUp);
+  const maps = kind.maps?.({ ...options }) ?? kind.spec.maps;
+  const spec = streamSpec({ ...kind.spec, maps }, changes.by, canLookUp);
   return { stream: streamOf(spec, table, changes, canLookUp), table, link, own };
 }
 

@@ -187,6 +187,7 @@ function buildSources(raw: RawConfig, specs: readonly ConnectorSpec[]): SourceCo
     for (const [stream, given] of Object.entries(source.streams)) {
       if (given.enabled === false) off.add(`${name}/${stream}`);
     }
+    for (const stream of unconfigured(source, specs)) off.add(`${name}/${stream}`);
   }
   return Object.entries(raw.sources).map(([name, source]) => {
     const streams = specs.find((spec) => spec.kind === source.connector)?.streams ?? [];
@@ -198,6 +199,15 @@ function buildSources(raw: RawConfig, specs: readonly ConnectorSpec[]): SourceCo
       mapping: source.mapping,
     };
   });
+}
+
+/** Streams that the connector's options leave out and hub.yaml does not speak of either: those are off. */
+function unconfigured(source: RawConfig['sources'][string], specs: readonly ConnectorSpec[]): string[] {
+  const spec = specs.find(({ kind }) => kind === source.connector);
+  const configured = spec?.configured?.(source.options);
+  if (spec === undefined || configured === undefined) return [];
+  const named = spec.streams.map(({ name }) => name);
+  return named.filter((name) => !configured.includes(name) && source.streams[name]?.enabled !== true);
 }
 
 function buildSink(name: string, raw: RawSink, baseDir: string): SinkConfig {
@@ -221,7 +231,7 @@ function buildStream(
   return {
     source,
     name: spec.name,
-    enabled: given.enabled ?? true,
+    enabled: !off.has(`${source}/${spec.name}`),
     after: [...new Set(after)].filter((id) => !off.has(id)),
     pollMs: (given.poll === undefined ? undefined : parseDuration(given.poll)) ?? spec.pollMsDefault,
     snapshotEveryMs: given.snapshotEvery === undefined ? undefined : parseDuration(given.snapshotEvery),

@@ -22,7 +22,7 @@ export function checkReferences(document: SourceDocument, specs: readonly Connec
           code: 'UNKNOWN_REFERENCE',
           ...document.place(path, 'value'),
           path: path.join('.'),
-          message: `${id} waits for ${target}, which is switched off (enabled: false), so it would wait for ever`,
+          message: `${id} waits for ${target}, which is switched off (enabled: false, or without options), so it would wait for ever`,
           hint: `switch ${target} on, or take it out of after`,
         });
       }
@@ -57,7 +57,9 @@ function streamGraph(data: unknown, specs: readonly ConnectorSpec[]): Map<string
   for (const [source, block] of Object.entries(asBlock(sources))) {
     const kind = asBlock(block)['connector'];
     const streams = asBlock(asBlock(block)['streams']);
-    for (const spec of specs.find((candidate) => candidate.kind === kind)?.streams ?? []) {
+    const connector = specs.find((candidate) => candidate.kind === kind);
+    const configured = connector?.configured?.(asBlock(asBlock(block)['options']));
+    for (const spec of connector?.streams ?? []) {
       const given = asBlock(streams[spec.name]);
       const after = Array.isArray(given['after'])
         ? given['after'].filter((target): target is string => typeof target === 'string')
@@ -65,7 +67,9 @@ function streamGraph(data: unknown, specs: readonly ConnectorSpec[]): Map<string
       graph.set(`${source}/${spec.name}`, {
         source,
         stream: spec.name,
-        enabled: given['enabled'] !== false,
+        enabled:
+          given['enabled'] === true ||
+          (given['enabled'] !== false && (configured?.includes(spec.name) ?? true)),
         after,
         waitsFor: [...spec.after.map((stream) => `${source}/${stream}`), ...after],
       });
