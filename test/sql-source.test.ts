@@ -8,6 +8,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type { Connector, Cursor, Page, Stream } from '../connectors/sdk.js';
+import type { ClassroomUse, LibraryPatron, Loan, LockerUse } from '../contracts/types.js';
+import { kindOf } from '../transforms/kinds.js';
+import { contextOf, valueOf } from '../transforms/mapping.test-support.js';
 import { cardhub } from './cardhub.js';
 import { describeDatabase } from './databases/available.js';
 import { startPostgresql, type DatabaseServer } from './databases/postgresql.js';
@@ -83,6 +86,29 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       CREATE TABLE acs.swipe (id bigint PRIMARY KEY, door text, card text, at timestamptz);
       INSERT INTO acs.swipe SELECT n, 'D' || n % 3, '19762' || n, timestamptz '2026-11-01 08:00+08' + n * interval '1 s'
         FROM generate_series(1, 60) n;
+      CREATE SCHEMA lib; CREATE SCHEMA box;
+      CREATE TABLE lib.reader (rdid char(12) PRIMARY KEY, rdcardno varchar(16), rdcertify varchar(16), rdtype varchar(8),
+        lost char(1), stopped char(1), rdstartdate date, rdenddate char(8));
+      INSERT INTO lib.reader SELECT 'R' || n, to_char(1000000000 + n, 'FM0000000000'), '0209900' || n, '本科生',
+        (n % 10 = 0)::int::char(1), '0', '2025-09-01', '20290630' FROM generate_series(10, 39) n;
+      CREATE TABLE lib.circ (id bigint PRIMARY KEY, loan varchar(16), rdid char(12), book varchar(16), op char(4), at timestamp, due date);
+      INSERT INTO lib.circ SELECT n, 'L' || n / 2, 'R' || 10 + n % 30, 'B' || n / 2, CASE n % 2 WHEN 0 THEN '借出' ELSE '归还' END,
+        timestamp '2026-09-01 08:00' + n * interval '1 hour', '2026-10-01' FROM generate_series(1, 60) n;
+      CREATE TABLE box.cell (id varchar(8) PRIMARY KEY, state varchar(16), session varchar(16));
+      INSERT INTO box.cell SELECT 'K' || n, CASE n % 3 WHEN 0 THEN 'occupied' ELSE 'free' END, NULL FROM generate_series(10, 30) n;
+      CREATE TABLE box.log (id bigint PRIMARY KEY, session varchar(16), cell varchar(8), what varchar(16), card bigint, at timestamp);
+      INSERT INTO box.log SELECT n, 'S' || n / 2, 'K' || 10 + n % 20, CASE n % 2 WHEN 0 THEN 'opened' ELSE 'closed' END, 9652480 + n,
+        timestamp '2026-09-01 08:00' + n * interval '1 minute' FROM generate_series(1, 60) n;
+      CREATE SCHEMA misc;
+      CREATE TABLE misc.meter (area varchar(8), building varchar(8), room varchar(8), kwh numeric(8,2), PRIMARY KEY (area, building, room));
+      INSERT INTO misc.meter SELECT '2', '21', '10' || n, 30.5 + n FROM generate_series(1, 9) n;
+      CREATE TABLE misc.swipe (id bigint PRIMARY KEY, room varchar(8), card varchar(16), op varchar(12), at timestamptz,
+        lesson varchar(8), lesson_from timestamptz, lesson_until timestamptz);
+      INSERT INTO misc.swipe SELECT n, 'R10' || n % 3, '5630F009', 'power_on', timestamptz '2026-09-01 08:05+08' + n * interval '1 day',
+        'C' || n, timestamptz '2026-09-01 08:00+08' + n * interval '1 day', timestamptz '2026-09-01 09:40+08' + n * interval '1 day'
+        FROM generate_series(1, 20) n;
+      GRANT USAGE ON SCHEMA lib, box, misc TO cardhub;
+      GRANT SELECT ON ALL TABLES IN SCHEMA lib, box, misc TO cardhub;
       GRANT USAGE ON SCHEMA ykt, acs TO cardhub;
       GRANT SELECT ON ykt.v_card, ykt.card, acs.swipe TO cardhub;
     `);
@@ -107,6 +133,133 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
     rows: { swipes: 60 },
     pageRowsMax: 7,
     open: async () => ({ connector: swipes(), dispose }),
+  });
+
+  const byId = { changes: { by: 'watermark', column: 'id', is: 'id', overlapIds: 0 } };
+  const LIBRARY = {
+    patrons: {
+      table: 'lib.reader',
+      columns: {
+        ...{ patron_id: 'rdid', cardnumber: 'rdcardno', userid: 'rdcertify', category_id: 'rdtype' },
+        ...{
+          patron_card_lost: 'lost',
+          restricted: 'stopped',
+          date_enrolled: 'rdstartdate',
+          expiry_date: 'rdenddate',
+        },
+      },
+    },
+    loans: {
+      ...{ table: 'lib.circ', ...byId, steps: { 借出: 'out', 归还: 'in' } },
+      columns: {
+        id: 'id',
+        checkout_id: 'loan',
+        patron_id: 'rdid',
+        item_id: 'book',
+        step: 'op',
+        at: 'at',
+        due_date: 'due',
+      },
+    },
+  };
+  const LOCKERS = {
+    lockers: { table: 'box.cell', columns: { locker_id: 'id', state: 'state', session_id: 'session' } },
+    uses: {
+      // The vendor keeps card numbers as numbers: the query gives them their zeros back.
+      query: `SELECT id, session, cell, what, to_char(card, 'FM0000000000') AS card, at FROM box.log`,
+      ...byId,
+      columns: {
+        event_id: 'id',
+        session_id: 'session',
+        locker_id: 'cell',
+        type: 'what',
+        card_id: 'card',
+        occurred_at: 'at',
+      },
+    },
+  };
+  const METERS = {
+    rooms: {
+      ...{ table: 'misc.meter', key: ['area', 'building', 'room'], constants: { vendor: 'north' } },
+      columns: { areaId: 'area', buildingId: 'building', roomId: 'room', sydl: 'kwh' },
+    },
+  };
+  const CONSOLES = {
+    swipes: {
+      ...{ table: 'misc.swipe', ...byId },
+      columns: {
+        ...{ id: 'id', roomId: 'room', credential: 'card', action: 'op', occurredAt: 'at' },
+        ...{ lessonId: 'lesson', lessonFrom: 'lesson_from', lessonUntil: 'lesson_until' },
+      },
+    },
+  };
+  connectorContract('library/sql', {
+    rows: { patrons: 30, loans: 60 },
+    pageRowsMax: 7,
+    open: async () => ({ connector: open('library/sql', LIBRARY), dispose }),
+  });
+  connectorContract('lockers/sql', {
+    rows: { lockers: 21, uses: 60 },
+    pageRowsMax: 7,
+    open: async () => ({ connector: open('lockers/sql', LOCKERS), dispose }),
+  });
+
+  it('stands in for the API of library, lockers, power and classrooms: the same records', async () => {
+    const context = (profile: object) => contextOf({ profile: profile as never });
+    const mapped = async <T extends object>(
+      rows: Promise<Page[]>,
+      maps: string,
+      topic: string,
+      profile = {},
+    ) => {
+      const all = (await rows).flatMap((page) => page.rows);
+      return all.map(({ data }) => valueOf<T>(kindOf(maps).map(data, context(profile)), topic));
+    };
+    const library = open('library/sql', LIBRARY);
+    const patrons = await mapped<LibraryPatron>(
+      list(library.stream('patrons')),
+      'patron',
+      'master.library-patron',
+    );
+    expect(patrons[0]).toMatchObject({
+      ...{
+        patronKey: 'core:R10',
+        cardKey: 'core:1000000010',
+        holderKey: 'core:020990010',
+        category: '本科生',
+      },
+      ...{ cardLost: true, restricted: false },
+    });
+    const loans = await mapped<Loan>(feed(library.stream('loans'), null), 'loan', 'master.loan');
+    expect(loans.slice(0, 2).map(({ kind, loanId, late }) => [kind, loanId, late])).toEqual([
+      ['RETURNED', 'L0', false],
+      ['CHECKED_OUT', 'L1', null],
+    ]);
+    expect(loans[0]?.occurredAt).toBe(Date.UTC(2026, 8, 1, 1));
+    const lockers = open('lockers/sql', LOCKERS);
+    const kiosk = { readerProfile: 'wg34-number' };
+    const uses = await mapped<LockerUse>(
+      feed(lockers.stream('uses'), null),
+      'locker-use',
+      'master.locker-use',
+      kiosk,
+    );
+    expect(uses[0]).toMatchObject({ eventId: 'core:uses:1', kind: 'CLOSED', sessionId: 'S0' });
+    expect(uses[0]?.credentialPseudonym, 'ten digits, zeros and all').not.toBeNull();
+    const consoles = open('classrooms/sql', CONSOLES);
+    const swiped = { readerProfile: 'uid-hex' };
+    const [use] = await mapped<ClassroomUse>(
+      feed(consoles.stream('swipes'), null),
+      'classroom-swipe',
+      'master.classroom-use',
+      swiped,
+    );
+    expect(use).toMatchObject({ kind: 'POWERED_ON', timetable: 'IN_LESSON', lessonId: 'C1' });
+    const [meter] = (await list(open('power/sql', METERS).stream('rooms'))).flatMap((page) => page.rows);
+    expect(meter).toMatchObject({
+      id: '2/21/101',
+      data: { path: '2/21/101', vendor: 'north', sydl: '31.50' },
+    });
   });
 
   it('gives the row of the card core: padding taken off, the date alone, the encoding of the view', async () => {

@@ -10,7 +10,7 @@ import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk
 import { isObject, parseJson } from '../sdk-json.js';
 import { itemsOf, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
 import { checked } from '../sdk-pages.js';
-import { classroomSwipeRowSchema } from './rows.js';
+import { swipesStream } from './spec.js';
 
 export interface ClassroomsOptions {
   readonly url: string;
@@ -23,19 +23,13 @@ const PAGE_ROWS = 1_000;
 const CLOCK_SKEW_MAX_MS = 60_000;
 const PATH = '/v1/swipes';
 
-const swipes: StreamSpec = {
-  name: 'swipes',
-  title: { en: 'Swipes at classroom consoles', zh: '多媒体教室刷卡' },
-  after: [],
-  kind: 'event',
-  maps: 'classroom-swipe',
-  rowSchema: classroomSwipeRowSchema,
+const swipes: StreamSpec = swipesStream({
   listing: null,
   feed: true,
   delivery:
     'Every swipe at least once, in order of arrival at the server, while the server keeps it; consoles that were cut off upload late. A hub that was away longer than that misses those (error CURSOR).',
   pollMsDefault: 2_000,
-};
+});
 
 /** Specification of `classrooms/rest`. */
 export const classroomsRestSpec: ConnectorSpec = {

@@ -138,6 +138,7 @@ export const deskExportSpec: ConnectorSpec = {
       loans: partSchema('Circulation: one line a step.', LOAN_COLUMNS, LINE_BYTES.loans, 'CIRC*.TXT'),
     },
   },
+  configured: (options) => streams.map(({ name }) => name).filter((name) => options[name] !== undefined),
   streams,
   quirks: [
     'Widths are bytes: a Chinese character has two. A name that is too long is cut within a character; names are not read at all.',

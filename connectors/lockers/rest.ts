@@ -10,7 +10,7 @@ import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk
 import { isObject, parseJson } from '../sdk-json.js';
 import { itemsOf, keysetListing, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
 import { checked } from '../sdk-pages.js';
-import { lockerEventRowSchema, lockerRowSchema } from './rows.js';
+import { lockersStream, usesStream } from './spec.js';
 
 export interface LockersOptions {
   readonly url: string;
@@ -23,34 +23,19 @@ const PAGE_ROWS = 500;
 const CLOCK_SKEW_MAX_MS = 60_000;
 
 const streams: readonly [StreamSpec, StreamSpec] = [
-  {
-    name: 'lockers',
-    title: { en: 'Boxes', zh: '箱格' },
-    after: [],
-    kind: 'state',
-    maps: 'locker',
-    rowSchema: lockerRowSchema,
+  lockersStream({
     listing: { absence: 'keyset' },
     feed: false,
     delivery: 'Every box of each listing; what happens between two listings is seen as its sum.',
     pollMsDefault: 10_000,
-  },
-  {
-    name: 'uses',
-    title: {
-      en: 'Sessions: opened, closed, overdue, opened by staff',
-      zh: '寄存会话：开柜、关柜、超时、人工开柜',
-    },
-    after: [],
-    kind: 'event',
-    maps: 'locker-use',
-    rowSchema: lockerEventRowSchema,
+  }),
+  usesStream({
     listing: null,
     feed: true,
     delivery:
       'Every event at least once, in order of arrival at the vendor’s server, while the vendor keeps it. A hub that was away longer than that misses those (error CURSOR).',
     pollMsDefault: 2_000,
-  },
+  }),
 ];
 
 /** Specification of `lockers/rest`. */
