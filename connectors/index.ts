@@ -1,3 +1,4 @@
+import { accessControllers } from './access-control/controllers.js';
 import { accessFiles } from './access-control/files.js';
 import { accessRest } from './access-control/rest.js';
 import { accessSql } from './access-control/sql.js';
@@ -28,6 +29,7 @@ export const connectors: Readonly<Record<string, ConnectorFactory>> = Object.fro
     accessRest,
     accessFiles,
     accessSql,
+    accessControllers,
     bankSoap,
     powerCascade,
     powerForm,

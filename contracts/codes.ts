@@ -371,6 +371,11 @@ export const CODES = {
       en: 'Older than the record that is already published.',
       zh: '早于已发布版本',
     },
+    {
+      code: 'NOT_A_SWIPE',
+      en: 'An event of a door controller without a card.',
+      zh: '控制器事件，与刷卡无关',
+    },
   ],
 
   /** Marks of records that are damaged but usable. 数据质量标记 */

@@ -136,6 +136,62 @@ export interface Command {
   readonly issuedAt: number;
 }
 
+/** A card on the list. 名单上的卡片 */
+export interface ListedCard {
+  /** Card key. 卡片键 */
+  readonly cardKey: string;
+  /** Keyed hash of the numbers under which it stands, so that a changed number is noticed. 卡号标记 */
+  readonly mark: string;
+}
+
+/** A card taken off the list. 已移除的卡片 */
+export interface RemovedCard {
+  /** Card key. 卡片键 */
+  readonly cardKey: string;
+  /** Why it was taken off: code of `codes/decision-reasons.json`, or NUMBER_CHANGED. 移除原因 */
+  readonly reason: string;
+  /** First version without it. 首个不含此卡的版本 */
+  readonly listVersion: number;
+  /** When that version was made, UTC milliseconds. 移除时间 */
+  readonly since: number;
+}
+
+/** Indexes without a gap. 连续序号 */
+export interface IndexRange {
+  /** First index. 起始序号 */
+  readonly first: number;
+  /** Last index. 结束序号 */
+  readonly last: number;
+}
+
+/** The allow list of a door controller as the hub issued it: which cards stand on it, which were taken off and not confirmed, what the controller holds. Card keys, never numbers. 门禁控制器名单 */
+export interface ControllerList {
+  /** Key `{controller}` of the list as a whole, `{controller}/{part}` of one of its parts. 名单键 */
+  readonly listKey: string;
+  /** Controller, as named in hub.yaml. 控制器 */
+  readonly controller: string;
+  /** Version of this key, rising by one with each change. 版本号 */
+  readonly version: number;
+  /** Part of the list by a hash of the card key, from 0; -1: the list as a whole. 分片号 */
+  readonly part: number;
+  /** Version of the list as of which this stands. 名单版本 */
+  readonly listVersion: number;
+  /** Of the list as a whole: digest of its lines, `sha-256:` and hex; null in a part. 名单摘要 */
+  readonly digest: string | null;
+  /** Of the list as a whole: lines of the list. 名单条数 */
+  readonly entries: number;
+  /** Of the list as a whole: version that the controller said it holds; null: it never said. 控制器确认的版本 */
+  readonly heldVersion: number | null;
+  /** When it said so, UTC milliseconds. 确认时间 */
+  readonly heldAt: number | null;
+  /** Of a part: cards that stand on the list. 名单上的卡片 */
+  readonly cards: readonly ListedCard[];
+  /** Of a part: cards taken off that the controller has not confirmed. 已移除待确认的卡片 */
+  readonly removed: readonly RemovedCard[];
+  /** Of the list as a whole: indexes of door events that are durable, as ranges. 已接收的事件序号 */
+  readonly received: readonly IndexRange[];
+}
+
 /** A decision, or a stretch of decisions that were not logged. 记录类型 */
 export type DecisionRecordKind = 'DECISION' | 'GAP' | 'UNKNOWN';
 
@@ -1331,6 +1387,7 @@ export interface TopicValue {
   readonly 'hub.bank-file': BankFile;
   readonly 'hub.bank-notice': BankNotice;
   readonly 'hub.command': Command;
+  readonly 'hub.controller-list': ControllerList;
   readonly 'hub.decision': Decision;
   readonly 'hub.out-of-scope-card': OutOfScopeCard;
   readonly 'hub.person-source': PersonSource;
@@ -1380,6 +1437,7 @@ export const TOPICS: readonly TopicSettings[] = [
   { name: 'hub.bank-file', kind: 'state', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'hub.bank-notice', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'hub.command', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 94867200000 },
+  { name: 'hub.controller-list', kind: 'state', partitions: 1, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'hub.decision', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'hub.out-of-scope-card', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'hub.person-source', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },

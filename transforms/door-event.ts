@@ -28,8 +28,9 @@ export function mapSwipe(row: SwipeRow, context: MapContext): Mapped {
     const { source } = context;
     const marks = new Set<Mark>();
     const eventId = `${source}:${STREAM}:${naturalId(row)}`;
+    if (row.noCard === true) return { kind: 'records', records: [], marks: [], filtered: 'NOT_A_SWIPE' };
     const place = placeOf(row, profile, marks);
-    const doorKey = `${source}:${place.doorId}`;
+    const doorKey = row.doorKey ?? `${source}:${place.doorId}`;
     if (profile.impliesDoors === undefined && !context.doorKnown(doorKey)) marks.add('DOOR_UNKNOWN');
     const { credential } = row;
     const named = credential.profile === '' ? undefined : credential.profile;

@@ -20,7 +20,8 @@ export interface ContractRecord {
 }
 
 /** Why a row was not published although nothing is wrong with it. Closed set. */
-export type FilterReason = 'TEMPORARY_CARD' | 'MERCHANT_CARD' | 'TEST_ROW' | 'OLDER_THAN_PUBLISHED';
+export type FilterReason =
+  'TEMPORARY_CARD' | 'MERCHANT_CARD' | 'TEST_ROW' | 'OLDER_THAN_PUBLISHED' | 'NOT_A_SWIPE';
 
 /** Why a row went to quarantine. Closed set; the texts stand in `contracts/codes/reject-reasons.json`. */
 export type RejectReason =

@@ -52,11 +52,15 @@ export interface SwipeRow {
   readonly seq?: number;
   /** Door id, or the address as the export prints it (`第五教学楼[进门]`). */
   readonly doorId: string;
+  /** Complete key of the door, where hub.yaml says which one it is; `doorId` is the controller's own number then. */
+  readonly doorKey?: string;
   readonly controllerId?: string;
   /** The device's own running number. */
   readonly index?: number | string;
   /** What the reader read. `profile` absent or "": the mapping profile's `readerProfile` stands. */
   readonly credential: { readonly profile?: string; readonly value: string };
+  /** An event of the door without a card (a button, a forced door): it has an index and is no swipe. */
+  readonly noCard?: boolean;
   /** enter, exit, unknown; absent: taken from the address where the profile says how. */
   readonly direction?: string;
   /** A boolean, or 1/0 as files print it; absent: not told. */
@@ -145,6 +149,8 @@ export const swipeRowSchema: Readonly<Record<string, unknown>> = {
     id: text(192),
     seq: version,
     doorId: required(256),
+    doorKey: required(256),
+    noCard: { type: 'boolean' },
     controllerId: text(128),
     index: { type: ['integer', 'string'], maxLength: 64 },
     credential: {

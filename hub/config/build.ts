@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { ConnectorSpec, StreamSpec } from '../../connectors/sdk.js';
 import { buildBanks, type RawBanks } from './banks.js';
 import { buildClients, type RawClients, type RawIssuer } from './clients.js';
+import { buildControllers, controllerSource, type RawControllers } from './controllers.js';
 import { parseDuration, parseSize } from './duration.js';
 import type { LogOption } from './log-option.js';
 import { buildSip2, type RawSip2 } from './sip2.js';
@@ -53,6 +54,7 @@ export interface RawConfig {
   };
   readonly clients: RawClients;
   readonly sip2?: RawSip2;
+  readonly controllers: RawControllers;
   readonly secrets: { readonly pseudonymKey?: string };
   readonly keys: { readonly dir?: string; readonly keep: string };
   readonly logging: { readonly level: LogLevel };
@@ -81,7 +83,7 @@ interface RawSink {
   readonly agreement?: { readonly restricted: Readonly<Record<string, readonly string[]>> };
 }
 
-interface RawSource {
+export interface RawSource {
   readonly connector: string;
   readonly options: Record<string, unknown>;
   readonly streams: Readonly<Record<string, RawStream>>;
@@ -119,7 +121,10 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     tenant: raw.tenant,
     dataDir,
     log: buildLog(raw, context),
-    sources: buildSources(raw, context.specs),
+    sources: [
+      ...buildSources(raw, context.specs),
+      ...controllerSource(raw.controllers, raw.sources, context),
+    ],
     sinks: Object.entries(raw.sinks).map(([name, sink]) => buildSink(name, sink, baseDir)),
     banks: buildBanks(raw.banks),
     readers: { profiles: raw.readers.profiles },
@@ -127,6 +132,7 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     facade: buildFacade(raw, baseDir),
     clients: buildClients(raw.clients, baseDir),
     sip2: raw.sip2 === undefined ? undefined : buildSip2(raw.sip2, baseDir),
+    controllers: buildControllers(raw.controllers),
     secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
     keys: {
       dir: raw.keys.dir === undefined ? join(dataDir, 'keys') : resolve(baseDir, raw.keys.dir),

@@ -4,6 +4,7 @@ import type { ConnectorSpec, JsonSchema } from '../../connectors/sdk.js';
 import { checkBanks } from './banks.js';
 import { buildConfig, type RawConfig } from './build.js';
 import { checkClients } from './clients.js';
+import { checkControllers } from './controllers.js';
 import { readDocument, type SourceDocument } from './document.js';
 import { parseLogOption, type LogOption } from './log-option.js';
 import { nearest } from './nearest.js';
@@ -124,7 +125,12 @@ function checkAll(
     ...checkReferences(document, options.specs),
     ...checkProfiles(document),
   );
-  problems.push(...checkSip2(document), ...checkBanks(document, options.specs), ...checkClients(document));
+  problems.push(
+    ...checkSip2(document),
+    ...checkControllers(document),
+    ...checkBanks(document, options.specs),
+    ...checkClients(document),
+  );
   return problems;
 }
 

@@ -31,12 +31,36 @@ export interface Config {
   readonly clients: readonly ClientConfig[];
   /** Undefined: no library desk is served. */
   readonly sip2: Sip2Config | undefined;
+  /** Door controllers that fetch their list and upload their events (docs/controllers.md). */
+  readonly controllers: readonly ControllerConfig[];
   readonly secrets: {
     /** Undefined: a key file in `keys.dir` (`pseudonymKeyFile` in operate/secrets.ts). */
     readonly pseudonymKey: Secret | undefined;
   };
   readonly keys: { readonly dir: string; readonly keepMs: number };
   readonly logging: { readonly level: LogLevel };
+}
+
+export interface ControllerConfig {
+  readonly id: string;
+  readonly doors: readonly ControllerDoor[];
+  /** How its readers send card numbers. */
+  readonly readerProfile: string;
+  /** A list denies every entry when it is older. */
+  readonly validityMs: number;
+  /** Most card numbers that it can hold. */
+  readonly entriesMax: number;
+  /** Undefined: it is not driven by `cardhub bridge uhppote`. */
+  readonly uhppote: { readonly serial: number; readonly host: string; readonly port: number } | undefined;
+}
+
+export interface ControllerDoor {
+  /** On the controller, from 1. */
+  readonly number: number;
+  /** Key of `master.door`. */
+  readonly key: string;
+  /** Which way its reader leads. */
+  readonly action: 'enter' | 'exit';
 }
 
 /** Whose payments belong to a bank. */

@@ -8,6 +8,7 @@
  *   GET  /.well-known/authzen-configuration                                     metadata.ts
  *   POST /v1/identity/check      is this card valid, and is it this person's    identity.ts
  *   GET  /v1/decisions/{id}      why was it decided so                          explain.ts
+ *   …    /v1/controllers …       lists, confirmations and events of doors       controllers.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
  *   POST /intake/{source}        what upstreams send by themselves (mounted)    intake.ts
  *   /registry                    the schemas (mounted by the caller)            registry.ts
@@ -26,6 +27,7 @@ import type { DecisionReason } from '../decide/reasons.js';
 import { entityCandidates } from '../search/entities.js';
 import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
+import { controllerRoutes, type ControllerParts } from './controllers.js';
 import type { DecisionLog } from './decision-log.js';
 import type { Scope } from './caller.js';
 import { accessEvaluations } from './evaluations.js';
@@ -66,6 +68,8 @@ export interface FacadeOptions {
   readonly publicUrl?: string | undefined;
   /** Rebuilds a decision; absent: decisions are not kept here, so there is no such path. */
   readonly explain?: (id: string) => Promise<Explanation | undefined>;
+  /** Absent: hub.yaml names no controllers. */
+  readonly controllers?: ControllerParts;
   /** Told of errors that no handler expected. */
   readonly onError?: (error: unknown) => void;
 }
@@ -84,13 +88,15 @@ export function createFacade(options: FacadeOptions): Hono {
   const app = new Hono();
   /** Methods of each path. Kept here and not as a second handler: with one handler Hono composes nothing. */
   const allowed = new Map<string, string>();
-  const route = (method: 'GET' | 'POST', path: string, handler: Handler): void => {
+  const route: Route = (method, path, handler) => {
     app.on(method, path, handler);
-    allowed.set(path, method === 'GET' ? 'GET, HEAD' : method);
+    const before = allowed.get(path);
+    const own = method === 'GET' ? 'GET, HEAD' : method;
+    allowed.set(path, before === undefined ? own : `${before}, ${own}`);
   };
   const guard = createGuard(options.access, refusalsOf(metrics));
   /** A path of the hub's own tenant that asks for this scope; errors are problem documents. */
-  const own = (method: 'GET' | 'POST', path: string, scope: Scope, handler: Answerer): void =>
+  const own = (method: Method, path: string, scope: Scope, handler: Answerer): void =>
     route(method, path, guard({ scope, form: 'problem' }, handler));
   routeAccess(route, guard, options, parts);
   own('POST', '/v1/identity/check', 'identity', identityCheck(parts));
@@ -98,6 +104,12 @@ export function createFacade(options: FacadeOptions): Hono {
   if (explain !== undefined) {
     const explained = decisionExplained(explain, options.decisions);
     route('GET', DECISION, guard({ scope: 'explain', tenant: 'any', form: 'problem' }, explained));
+  }
+  if (options.controllers !== undefined) {
+    for (const [method, path, scope, handler] of controllerRoutes(options.controllers)) {
+      if (scope === null) route(method, path, handler);
+      else own(method, path, scope, handler);
+    }
   }
   route('GET', '/livez', livez());
   route('GET', '/readyz', readyz(options.follower, options.view, options.checks ?? []));
@@ -109,7 +121,7 @@ export function createFacade(options: FacadeOptions): Hono {
   for (const [path, mounted] of Object.entries(options.mounts ?? {})) app.route(path, mounted);
   app.notFound((c) => {
     const { path } = c.req;
-    const allow = allowed.get(path) ?? (DECISION_PATH.test(path) ? allowed.get(DECISION) : undefined);
+    const allow = allowed.get(path) ?? allowedOf(allowed, path);
     return allow === undefined
       ? problem('NOT_FOUND', 'see openapi/facade.yaml for the paths that are served')
       : problem('METHOD_NOT_ALLOWED', `expected ${allow}, came ${c.req.method}`, { allow });
@@ -122,9 +134,20 @@ export function createFacade(options: FacadeOptions): Hono {
 }
 
 const DECISION = '/v1/decisions/:id';
-const DECISION_PATH = /^\/v1\/decisions\/[^/]+$/;
 
-type Route = (method: 'GET' | 'POST', path: string, handler: Handler) => void;
+/** Methods of the path with a parameter that fits; undefined: none does. */
+function allowedOf(allowed: ReadonlyMap<string, string>, path: string): string | undefined {
+  const parts = path.split('/');
+  for (const [pattern, methods] of allowed) {
+    const of = pattern.includes(':') ? pattern.split('/') : [];
+    if (of.length !== parts.length) continue;
+    if (of.every((part, i) => part === parts[i] || (part.startsWith(':') && parts[i] !== ''))) return methods;
+  }
+  return undefined;
+}
+
+type Method = 'GET' | 'PUT' | 'POST';
+type Route = (method: Method, path: string, handler: Handler) => void;
 
 const SEARCHES: readonly SearchKind[] = ['subject', 'resource', 'action'];
 const WELL_KNOWN = '/.well-known/authzen-configuration';

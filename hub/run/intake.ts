@@ -1,5 +1,6 @@
 import type { Connector, PushAnswer, Pushed } from '../../connectors/sdk.js';
 import type { IntakeTaken } from '../facade/intake.js';
+import type { RowBatch } from '../sync/rows.js';
 import type { StreamRun } from '../sync/stream.js';
 import type { Owner } from './owner.js';
 import { partitionId } from './sources.js';
@@ -26,8 +27,14 @@ export interface IntakeParts {
   readonly sources: readonly { readonly config: { readonly name: string }; readonly connector: Connector }[];
 }
 
+/** What became of rows that were pushed. `later`: not known to be durable. */
+export type Committed =
+  { readonly outcome: 'later' } | { readonly outcome: 'done' | 'refused'; readonly batch: RowBatch };
+
 export interface Intake {
   take(source: string, body: Uint8Array): Promise<IntakeTaken>;
+  /** Rows that came by another way than a connector's own: the hub's facade. */
+  push(source: string, pushed: Pick<Pushed, 'stream' | 'rows' | 'asOf'>): Promise<Committed>;
   /** Until then every notice is answered `later`. */
   attach(owner: Pick<Owner, 'command'>): void;
 }
@@ -36,9 +43,9 @@ export function openIntake({ tenant, sources }: IntakeParts): Intake {
   let owner: Pick<Owner, 'command'> | null = null;
   const waiting = new Map<string, number>();
 
-  const commit = async (id: string, pushed: Pushed): Promise<'done' | 'refused' | 'later'> => {
+  const commit = async (id: string, pushed: Pick<Pushed, 'rows' | 'asOf'>): Promise<Committed> => {
     const count = waiting.get(id) ?? 0;
-    if (owner === null || count >= WAITING_MAX) return 'later';
+    if (owner === null || count >= WAITING_MAX) return { outcome: 'later' };
     waiting.set(id, count + 1);
     try {
       return await committed(owner, id, pushed);
@@ -51,13 +58,14 @@ export function openIntake({ tenant, sources }: IntakeParts): Intake {
     attach(given) {
       owner = given;
     },
+    push: (source, pushed) => commit(partitionId(tenant, `${source}/${pushed.stream}`), pushed),
     async take(source, body) {
       const found = sources.find(({ config }) => config.name === source);
       const receive = found?.connector.receive?.bind(found.connector);
       if (receive === undefined) return { kind: 'unknown' };
       const pushed = await receive(body);
       if (pushed.kind === 'refused') return { kind: 'answer', answer: pushed.answer };
-      const outcome = await commit(partitionId(tenant, `${source}/${pushed.stream}`), pushed);
+      const { outcome } = await commit(partitionId(tenant, `${source}/${pushed.stream}`), pushed);
       const answer: PushAnswer = pushed.answer(outcome);
       return { kind: 'answer', answer };
     },
@@ -67,17 +75,17 @@ export function openIntake({ tenant, sources }: IntakeParts): Intake {
 async function committed(
   owner: Pick<Owner, 'command'>,
   id: string,
-  pushed: Pushed,
-): Promise<'done' | 'refused' | 'later'> {
+  pushed: Pick<Pushed, 'rows' | 'asOf'>,
+): Promise<Committed> {
   return new Promise((resolve) => {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      resolve('later');
+      resolve({ outcome: 'later' });
     }, TAKE_MS_MAX);
-    const settle = (outcome: 'done' | 'refused' | 'later'): void => {
+    const settle = (committed: Committed): void => {
       clearTimeout(timer);
-      resolve(outcome);
+      resolve(committed);
     };
     const isOurs = owner.command(id, async (run: StreamRun) => {
       // Nobody waits for it any more: the upstream will send it again.
@@ -86,12 +94,12 @@ async function committed(
         const batch = await run.map(pushed.rows, '', pushed.asOf);
         const refused = Object.keys(batch.books.quarantined).length > 0;
         await run.commit(batch, 'CHANGES');
-        settle(refused ? 'refused' : 'done');
+        settle({ outcome: refused ? 'refused' : 'done', batch });
       } catch (error) {
-        settle('later');
+        settle({ outcome: 'later' });
         throw error;
       }
     });
-    if (!isOurs) settle('later');
+    if (!isOurs) settle({ outcome: 'later' });
   });
 }

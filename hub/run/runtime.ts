@@ -17,17 +17,20 @@ import { createMetrics, type Metrics } from '../operate/metrics.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
 import type { ReaderProfile } from '../../transforms/card-number.js';
 import { followLog, type Follower } from '../views/follow.js';
+import { marking, Marks } from '../doors/lists.js';
 import { searchable } from '../search/campus.js';
 import type { Candidates } from '../search/search.js';
 import { createHubView, type HubView } from '../views/view.js';
 import { alertHandler } from './alert.js';
+import { controllersTask, type ControllersTask } from './controllers.js';
+import { controllerUpload } from './controller-upload.js';
 import { watchHealth } from './health.js';
 import { openHub, type HubOptions, type HubParts } from './hub.js';
 import { matchingTask, type MatchingTask, type MatchRequest } from './bank-matching.js';
 import { openIntake, type Intake } from './intake.js';
 import { openJournal, type Journal } from './journal.js';
 import { shanghaiDay } from './keys.js';
-import { startOwner, type Owner } from './owner.js';
+import { startOwner, type OwnedTask, type Owner } from './owner.js';
 import { configuredPolicy, policyRecord, switchRecord, type PolicySwitch } from './policy.js';
 import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
@@ -84,15 +87,20 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const journal = await openJournal(hub.log, hub.codec, `${config.tenant}/hub/${replica}/0`, hub.now);
     ending.push(() => journal.close());
     const tenants = await startTenants(hub, journal);
-    const { view, follower, candidates } = startView(hub, tenants, options);
+    const { view, follower, candidates, marks } = startView(hub, tenants, options);
     ending.push(() => follower.close());
     const metrics = createMetrics();
+    const controllers = await controllersTask(hub, {
+      ...{ view, candidates, marks },
+      ready: () => follower.whenReady,
+      onProblem: (what, error) => options.onProblem?.(what, error),
+    });
     const intake = openIntake({ tenant: config.tenant, sources: hub.sources });
-    const parts = { view, follower, journal, metrics, replica, tenants, candidates, intake };
+    const parts = { view, follower, journal, metrics, replica, tenants, candidates, intake, controllers };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
     const matching = bankMatching(hub, options);
-    const owner = await startPulling(hub, view, matching, options, ending);
+    const owner = await startPulling(hub, view, [matching, controllers], options, ending);
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
@@ -126,12 +134,13 @@ function startView(
   hub: HubParts,
   tenants: readonly Tenant[],
   options: RuntimeOptions,
-): { view: HubView; follower: Follower; candidates: Candidates } {
+): { view: HubView; follower: Follower; candidates: Candidates; marks: Marks } {
   const own = hub.config.readers.profiles as unknown as Record<string, ReaderProfile>;
   const { profiles } = readerProfiles(own);
   const campus = createHubView({ tenant: hub.config.tenant, profiles, now: hub.now });
   const { view: indexed, candidates } = searchable(campus);
-  const view = withTenants(indexed, tenants);
+  const marks = new Marks();
+  const view = withTenants(marking(indexed, marks), tenants);
   const follower = followLog({
     log: hub.log,
     view,
@@ -141,7 +150,7 @@ function startView(
   });
   // Closed before it was ready: nobody waits for it any more.
   follower.whenReady.catch(() => undefined);
-  return { view, follower, candidates };
+  return { view, follower, candidates, marks };
 }
 
 interface AnswerParts {
@@ -153,6 +162,7 @@ interface AnswerParts {
   readonly tenants: readonly Tenant[];
   readonly candidates: Candidates;
   readonly intake: Intake;
+  readonly controllers: ControllersTask | null;
 }
 
 async function startAnswers(
@@ -182,6 +192,12 @@ async function startAnswers(
     candidates: parts.candidates,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
+    ...(parts.controllers !== null && {
+      controllers: {
+        desk: parts.controllers.desk,
+        upload: controllerUpload(parts.intake, hub.now),
+      },
+    }),
     checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now), alertCheck(parts.view, hub.now)],
     mounts: {
       ...rights?.apps,
@@ -237,7 +253,7 @@ function bankMatching(hub: HubParts, options: RuntimeOptions): MatchingTask | nu
 async function startPulling(
   hub: HubParts,
   view: HubView,
-  matching: MatchingTask | null,
+  tasks: readonly (OwnedTask | null)[],
   options: RuntimeOptions,
   ending: (() => Promise<unknown> | void)[],
 ): Promise<Owner> {
@@ -250,7 +266,7 @@ async function startPulling(
   const owner = await startOwner({
     log: hub.log,
     streams: hub.streams,
-    tasks: matching === null ? [] : [matching],
+    tasks: tasks.filter((task) => task !== null),
     directory: hub.directory,
     random: options.random ?? Math.random,
     onFatal: options.onFatal,

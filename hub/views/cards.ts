@@ -156,6 +156,22 @@ export class CardsView {
     return keys;
   }
 
+  /** The card's numbers in this scheme, longer numbers cut to it; a removed card has none. */
+  numbersOf(key: string, scheme: string): readonly string[] {
+    const row = this.keys.find(key);
+    const schemeId = this.schemes.find(scheme);
+    if (row < 0 || schemeId < 0) return [];
+    const prefix = aliasText(schemeId, '');
+    const numbers: string[] = [];
+    const { alias, nextOfCard } = this.nodes.columns;
+    let node = this.rows.columns.firstAlias[row] ?? NONE;
+    for (; node !== NONE; node = nextOfCard[node] ?? NONE) {
+      const text = this.aliases.text(alias[node] ?? 0);
+      if (text.startsWith(prefix)) numbers.push(text.slice(prefix.length));
+    }
+    return numbers;
+  }
+
   ofPerson(personKey: string): readonly CardFacts[] {
     const found: CardFacts[] = [];
     const person = this.options.personKeys.find(personKey);

@@ -23,6 +23,9 @@ const MEMBERSHIP = 0;
 /** A subject in more groups than this (through groups of groups) gets no rights from the further ones. */
 const GROUPS_MAX = 256;
 const ALWAYS: readonly ScheduleSpan[] = [];
+const MINUTES_OF_DAY = 1_440;
+/** Memberships whenever they hold. */
+const ANY_TIME = undefined;
 
 export interface GrantsViewOptions {
   readonly cardKeys: TextTable;
@@ -89,13 +92,7 @@ export class GrantsView {
   /** Active grants that reach this card at this door, whatever their time and direction. */
   rights(card: CardFacts, door: DoorFacts, now: number): readonly Right[] {
     const found: Right[] = [];
-    const resources: number[] = [];
-    const doorRow = this.doors.find(door.key);
-    if (doorRow >= 0) resources.push(doorResource(doorRow));
-    for (const name of door.groups) {
-      const group = this.doorGroups.find(name);
-      if (group >= 0) resources.push(doorGroupResource(group));
-    }
+    const resources = this.resourcesOf(door);
     if (resources.length === 0) return found;
     const { active, next } = this.rows.columns;
     for (const subject of this.subjectsOf(card, now)) {
@@ -106,6 +103,56 @@ export class GrantsView {
       }
     }
     return found;
+  }
+
+  /**
+   * When `rights()` of this card at this door, or whether one of them covers the moment, may change between the two
+   * instants: where a validity begins or ends. `scheduled`: also at the minutes of schedules (`scheduleMinutes`).
+   */
+  changes(
+    card: CardFacts,
+    door: DoorFacts,
+    from: number,
+    until: number,
+  ): { readonly instants: readonly number[]; readonly scheduled: boolean } {
+    const instants: number[] = [];
+    let scheduled = false;
+    const r = this.rows.columns;
+    const look = (subject: number, resource: number): void => {
+      for (let row = this.pairs.head(subject, resource); row !== NONE; row = r.next[row] ?? NONE) {
+        if (r.active[row] !== 1) continue;
+        scheduled ||= (r.schedule[row] ?? 0) !== 0;
+        for (const at of [r.validFrom[row] ?? 0, r.validUntil[row] ?? 0]) {
+          if (at > from && at < until) instants.push(at);
+        }
+      }
+    };
+    const resources = this.resourcesOf(door);
+    for (const subject of this.subjectsOf(card, ANY_TIME)) {
+      look(subject, MEMBERSHIP);
+      for (const resource of resources) look(subject, resource);
+    }
+    return { instants, scheduled };
+  }
+
+  /** Minutes of the day, 0 to 1439, at which a schedule of any grant begins or ends. */
+  scheduleMinutes(): ReadonlySet<number> {
+    const minutes = new Set<number>();
+    for (const spans of this.schedules) {
+      for (const span of spans) minutes.add(span.from % MINUTES_OF_DAY).add(span.until % MINUTES_OF_DAY);
+    }
+    return minutes;
+  }
+
+  private resourcesOf(door: DoorFacts): number[] {
+    const resources: number[] = [];
+    const doorRow = this.doors.find(door.key);
+    if (doorRow >= 0) resources.push(doorResource(doorRow));
+    for (const name of door.groups) {
+      const group = this.doorGroups.find(name);
+      if (group >= 0) resources.push(doorGroupResource(group));
+    }
+    return resources;
   }
 
   /** -1: a kind of subject that this version does not know, so nobody gets a right by it. */
@@ -178,19 +225,22 @@ export class GrantsView {
     };
   }
 
-  /** Adds the groups that this subject is a member of at `now`. */
-  private addMemberships(subject: number, now: number, into: number[]): void {
+  /** Adds the groups that this subject is a member of at `now`; undefined: at any time. */
+  private addMemberships(subject: number, now: number | undefined, into: number[]): void {
     const r = this.rows.columns;
     for (let row = this.pairs.head(subject, MEMBERSHIP); row !== NONE; row = r.next[row] ?? NONE) {
       const group = r.group[row] ?? NONE;
-      if (r.active[row] !== 1 || now < (r.validFrom[row] ?? 0) || now >= (r.validUntil[row] ?? 0)) continue;
-      const schedule = this.schedules[r.schedule[row] ?? 0] ?? ALWAYS;
-      if (schedule.length > 0 && coveredUntil(schedule, now) === undefined) continue;
+      if (r.active[row] !== 1) continue;
+      if (now !== undefined) {
+        if (now < (r.validFrom[row] ?? 0) || now >= (r.validUntil[row] ?? 0)) continue;
+        const schedule = this.schedules[r.schedule[row] ?? 0] ?? ALWAYS;
+        if (schedule.length > 0 && coveredUntil(schedule, now) === undefined) continue;
+      }
       if (into.length < GROUPS_MAX && !into.includes(group)) into.push(group);
     }
   }
 
-  private subjectsOf(card: CardFacts, now: number): number[] {
+  private subjectsOf(card: CardFacts, now: number | undefined): number[] {
     const { cardKeys, people } = this.options;
     const subjects: number[] = [];
     const found: number[] = [];

@@ -1,0 +1,199 @@
+/**
+ * What a controller may ask of the hub: its list, signed; to note the version that it holds; to take its events; and
+ * what operators ask: who holds what, which revocations are not confirmed, which events are missing.
+ */
+import type { ControllerList, RemovedCard } from '../../contracts/types.js';
+import type { ControllerConfig } from '../config/types.js';
+import type { HubView } from '../views/view.js';
+import type { Statement } from './allow-list.js';
+import { doorTerms } from './build.js';
+import type { IndexRange } from './index-ranges.js';
+import type { AllowLists } from './lists.js';
+import type { Signer } from './signing.js';
+import type { ControllerState } from './state.js';
+
+/** A statement is signed anew after this part of the time that it is good for. */
+const RENEW_AFTER = 1 / 4;
+/** Signed at most so often for one list. */
+const RENEW_MS_MIN = 1_000;
+
+/** A list, or a delta to one that the controller holds, as it is sent. */
+export interface ServedList {
+  readonly controller: string;
+  readonly version: number;
+  /** Of a delta: the version that it changes. */
+  readonly since?: number;
+  /** JWS in compact form (allow-list.ts). */
+  readonly statement: string;
+  /** All of them, in a delta too. */
+  readonly profiles: readonly string[];
+  /** The whole list. */
+  readonly entries?: readonly string[];
+  /** Of a delta: entries that are new or other; those of the same number are replaced. */
+  readonly changed?: readonly string[];
+  /** Of a delta: numbers without an entry. */
+  readonly removed?: readonly string[];
+}
+
+export interface ControllerReport {
+  readonly id: string;
+  /** Version that the hub would send; 0: none was made yet. */
+  readonly version: number;
+  readonly entries: number;
+  readonly truncated: boolean;
+  readonly held: { readonly version: number; readonly at: number } | null;
+  /** Revocations that it has not confirmed; those for a loss among them. */
+  readonly unconfirmed: number;
+  readonly unconfirmedLosses: number;
+  /** Epoch ms of the oldest of them. */
+  readonly oldestUnconfirmedAt: number | null;
+  readonly events: { readonly last: number; readonly gaps: readonly IndexRange[] };
+}
+
+export interface Revocation {
+  readonly card: string;
+  readonly reason: string;
+  /** Epoch ms at which the first list without it was made. */
+  readonly since: number;
+  readonly unconfirmedBy: readonly { readonly controller: string; readonly holds: number | null }[];
+}
+
+export class ControllerDesk {
+  readonly #statements = new Map<string, { etag: string; version: number; at: number; jws: string }>();
+
+  constructor(
+    private readonly parts: {
+      readonly tenant: string;
+      readonly lists: AllowLists;
+      readonly view: HubView;
+      readonly signer: Signer;
+      readonly now: () => number;
+      readonly write: (records: readonly ControllerList[], asOf: number) => Promise<void>;
+    },
+  ) {}
+
+  get jwks(): Signer['jwks'] {
+    return this.parts.signer.jwks;
+  }
+
+  controller(id: string): ControllerConfig | undefined {
+    return this.parts.lists.states.get(id)?.config;
+  }
+
+  /** @returns `not-ready`: not built since this process began, or another hub keeps the lists */
+  async list(
+    id: string,
+    { since, etag }: { readonly since?: number | undefined; readonly etag?: string | undefined },
+  ): Promise<'not-ready' | { readonly etag: string; readonly list?: ServedList }> {
+    const state = this.parts.lists.states.get(id);
+    if (state === undefined || state.until === 0 || !this.parts.lists.active) return 'not-ready';
+    // What is read here belongs together: the statement is awaited for it, and the list may go on meanwhile.
+    const { listVersion: version, profiles, lines } = state;
+    const delta = since === undefined ? undefined : state.delta(since);
+    const signed = await this.#statement(state);
+    if (signed.version !== version) return this.list(id, { since, etag });
+    if (signed.etag === etag) return { etag: signed.etag };
+    const head = { controller: id, version, statement: signed.jws, profiles };
+    const list = delta === undefined ? { ...head, entries: lines } : { ...head, since, ...delta };
+    return { etag: signed.etag, list: list as ServedList };
+  }
+
+  /** @returns null: a version that was never issued */
+  async confirm(id: string, version: number): Promise<ControllerReport | null> {
+    const { lists, now, write } = this.parts;
+    const state = lists.states.get(id);
+    if (state === undefined || version > state.listVersion) return null;
+    await lists.exclusive(async () => {
+      const at = now();
+      const { records, apply } = state.confirm(version, at);
+      await write(records, at);
+      apply();
+    });
+    return this.report(state);
+  }
+
+  /** Events with these indexes are durable. */
+  async received(id: string, indexes: readonly number[]): Promise<void> {
+    const { lists, now, write } = this.parts;
+    const state = lists.states.get(id);
+    if (state === undefined) return;
+    let news = false;
+    for (const index of indexes) news = state.received.add(index) || news;
+    if (!news || !lists.active) return;
+    await lists.exclusive(async () => {
+      const { records, apply } = state.receivedRecord();
+      await write(records, now());
+      apply();
+    });
+  }
+
+  reports(): ControllerReport[] {
+    return [...this.parts.lists.states.values()].map((state) => this.report(state));
+  }
+
+  report(state: ControllerState): ControllerReport {
+    const open = unconfirmed(state);
+    const { heldVersion, heldAt } = state;
+    return {
+      id: state.config.id,
+      version: state.listVersion,
+      entries: state.entries.size,
+      truncated: state.truncated,
+      held: heldVersion === null || heldAt === null ? null : { version: heldVersion, at: heldAt },
+      unconfirmed: open.length,
+      unconfirmedLosses: open.filter(({ reason }) => reason === 'DENY_LOST').length,
+      oldestUnconfirmedAt: open.length === 0 ? null : Math.min(...open.map(({ since }) => since)),
+      events: { last: state.received.last, gaps: state.received.gaps() },
+    };
+  }
+
+  /** Unconfirmed ones by card, the oldest first. */
+  revocations(card?: string): Revocation[] {
+    const found = new Map<string, { -readonly [K in keyof Revocation]: Revocation[K] }>();
+    for (const state of this.parts.lists.states.values()) {
+      for (const { cardKey, reason, since } of unconfirmed(state)) {
+        if (card !== undefined && card !== cardKey) continue;
+        const one = found.get(cardKey) ?? { card: cardKey, reason, since, unconfirmedBy: [] };
+        one.since = Math.min(one.since, since);
+        one.unconfirmedBy = [...one.unconfirmedBy, { controller: state.config.id, holds: state.heldVersion }];
+        found.set(cardKey, one);
+      }
+    }
+    return [...found.values()].sort((a, b) => a.since - b.since);
+  }
+
+  async #statement(state: ControllerState): Promise<{ etag: string; version: number; jws: string }> {
+    const { tenant, view, signer, now } = this.parts;
+    const { config, listVersion: version, digest, streams, entries } = state;
+    const at = now();
+    const standing = this.#statements.get(config.id);
+    if (standing?.version === version && at - standing.at < renewMs(config, view) && at >= standing.at) {
+      return standing;
+    }
+    const iat = Math.floor(at / 1_000);
+    const statement: Statement = {
+      ...{ iss: tenant, sub: config.id, iat, version, digest: digest ?? '', entries: entries.size },
+      exp: Math.floor(Math.min(at + config.validityMs, state.until) / 1_000),
+      profile: config.readerProfile,
+      doors: doorTerms(config, view, streams),
+    };
+    const made = { version, at, etag: `"${version}.${at}"`, jws: await signer.sign(statement) };
+    this.#statements.set(config.id, made);
+    return made;
+  }
+}
+
+function unconfirmed(state: ControllerState): RemovedCard[] {
+  const { heldVersion } = state;
+  return [...state.removed.values()].filter(({ listVersion }) => (heldVersion ?? 0) < listVersion);
+}
+
+/** Sooner where a door of it closes by the age of the data. */
+function renewMs({ doors, validityMs }: ControllerConfig, view: HubView): number {
+  const policy = view.policy();
+  const ages = doors.map(({ key }) => {
+    const { whenStale, staleAfterMs } = policy.doorRules(view.door(key)?.doorClass ?? '');
+    return whenStale === 'deny' ? staleAfterMs : Infinity;
+  });
+  return Math.max(RENEW_MS_MIN, RENEW_AFTER * Math.min(validityMs, ...ages));
+}
