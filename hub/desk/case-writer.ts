@@ -36,10 +36,11 @@ export async function openCaseWriter(log: Log, codec: RecordCodec, id: string): 
   for (const value of writer.values()) remember(value as ReconCase);
   return {
     caseOf: (key) => byKey.get(key),
-    commandOffset: () => progress.commandOffset,
+    commandOffset: () => writer.progress.commandOffset,
     async decide(record, commandOffset) {
-      progress.commandOffset = commandOffset;
-      await appendChunk(record === null ? [] : [record], progress.asOf);
+      writer.progress.commandOffset = commandOffset;
+      await writer.write(record === null ? [] : [record], writer.progress.asOf);
+      if (record !== null) remember(record.value as ReconCase);
     },
     casesOf: (source, day) => days.get(dayName(source, day)) ?? new Map(),
     async append(records, asOf) {

@@ -2,7 +2,7 @@ import type { Position } from '../../contracts/types.js';
 import type { TopicName } from '../../contracts/types.js';
 import type { Log, LogRecord } from '../log/log.js';
 import { emptyBooks } from '../sync/books.js';
-import { digestOf, firstProgress, readPosition, writePosition } from '../sync/position.js';
+import { digestOf, firstProgress, readPosition, writePosition, type Progress } from '../sync/position.js';
 import { rebuildPublished } from '../sync/published.js';
 import type { RecordCodec } from '../sync/rows.js';
 
@@ -18,6 +18,8 @@ export interface StateRecord {
 
 /** The one writer of a state topic of the hub's own: fenced, numbered, with what is published in memory. */
 export interface StateWriter {
+  /** What the next position says; `written` and the sums are the writer's own. */
+  readonly progress: Progress;
   /** What is published, decoded. */
   values(): Iterable<object>;
   /**
@@ -25,6 +27,8 @@ export interface StateWriter {
    * @param asOf up to when was read what they say, epoch ms
    */
   append(records: readonly StateRecord[], asOf: number): Promise<readonly StateRecord[]>;
+  /** Appends them, and a position even where there are none. */
+  write(records: readonly StateRecord[], asOf: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -78,6 +82,8 @@ export async function openStateWriter(
     });
   };
   return {
+    progress,
+    write: appendChunk,
     *values() {
       for (const [, bytes] of published.entries(topic)) yield codec.decode(topic, bytes);
     },

@@ -5,11 +5,12 @@
  *   record applied ─▶ mark: card ──▶ its entries again, on every list ─┐
  *                  └▶ mark: all ───▶ each list anew, in slices ────────┴─▶ change ─▶ durable ─▶ served
  */
-import type { AccessGrant, ControllerList, TopicValue } from '../../contracts/types.js';
+import type { AccessGrant, ControllerList } from '../../contracts/types.js';
 import type { CompiledProfile } from '../../transforms/card-number.js';
 import type { ControllerConfig } from '../config/types.js';
 import { decide } from '../decide/decide.js';
 import type { Candidates } from '../search/search.js';
+import type { ViewValue } from '../views/fields.js';
 import type { HubView, ViewTopic } from '../views/view.js';
 import { ListBuild } from './build.js';
 import type { ListEntry } from './allow-list.js';
@@ -77,7 +78,7 @@ export function marking(view: HubView, marks: Marks): HubView {
   };
   return {
     ...view,
-    apply<T extends ViewTopic>(topic: T, key: string, value: TopicValue[T] | null) {
+    apply<T extends ViewTopic>(topic: T, key: string, value: ViewValue[T] | null) {
       view.apply(topic, key, value);
       if (topic === 'master.card' || topic === 'hub.out-of-scope-card') marks.card(key);
       else if (topic === 'hub.person-source') person(key);

@@ -16,9 +16,9 @@ import type { ControllerConfig } from '../config/types.js';
 import type { ControllerDesk, ControllerReport, ServedList } from '../doors/desk.js';
 import { header, readJson } from './body.js';
 import { callerOf, type Scope } from './caller.js';
+import type { Answerer } from './gate.js';
 import { parseUpload, type Upload } from './controller-events.js';
 import { problem } from './problems.js';
-import type { Answerer } from './tenants.js';
 
 /** What became of an upload. `later`: not known to be durable. */
 export type UploadOutcome =

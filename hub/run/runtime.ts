@@ -100,7 +100,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
     const matching = bankMatching(hub, options);
-    const owner = await startPulling(hub, view, [matching, controllers], options, ending);
+    const owner = await startPulling(hub, view, { matching, controllers }, options, ending);
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
@@ -253,7 +253,7 @@ function bankMatching(hub: HubParts, options: RuntimeOptions): MatchingTask | nu
 async function startPulling(
   hub: HubParts,
   view: HubView,
-  tasks: readonly (OwnedTask | null)[],
+  tasks: { readonly matching: MatchingTask | null; readonly controllers: OwnedTask | null },
   options: RuntimeOptions,
   ending: (() => Promise<unknown> | void)[],
 ): Promise<Owner> {
@@ -266,13 +266,13 @@ async function startPulling(
   const owner = await startOwner({
     log: hub.log,
     streams: hub.streams,
-    tasks: tasks.filter((task) => task !== null),
+    tasks: [tasks.matching, tasks.controllers].filter((task) => task !== null),
     directory: hub.directory,
     random: options.random ?? Math.random,
     onFatal: options.onFatal,
   });
   ending.push(() => owner.stop());
-  void followCommands(hub, owner, matching, following.signal).catch((error: unknown) => {
+  void followCommands(hub, owner, tasks.matching, following.signal).catch((error: unknown) => {
     if (!following.signal.aborted) options.onProblem?.('commands', error);
   });
   return owner;
