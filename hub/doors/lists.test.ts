@@ -232,7 +232,7 @@ describe('the list of a controller', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 

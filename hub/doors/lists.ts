@@ -79,9 +79,16 @@ export function marking(view: HubView, marks: Marks): HubView {
   return {
     ...view,
     apply<T extends ViewTopic>(topic: T, key: string, value: ViewValue[T] | null) {
+      if (topic === 'master.card' || topic === 'hub.out-of-scope-card') {
+        const before = view.cards.numbersMark(key);
+        view.apply(topic, key, value);
+        marks.card(key);
+        // A number that it gave up may be another card's alone now.
+        if (before !== '' && before !== view.cards.numbersMark(key)) marks.everything();
+        return;
+      }
       view.apply(topic, key, value);
-      if (topic === 'master.card' || topic === 'hub.out-of-scope-card') marks.card(key);
-      else if (topic === 'hub.person-source') person(key);
+      if (topic === 'hub.person-source') person(key);
       else if (topic === 'master.access-grant') {
         // What is gone was revoked before.
         if (value !== null) grant(value as AccessGrant);

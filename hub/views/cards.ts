@@ -172,6 +172,16 @@ export class CardsView {
     return numbers;
   }
 
+  /** Says whether a card's numbers are those of before: the same text for the same numbers. */
+  numbersMark(key: string): string {
+    const row = this.keys.find(key);
+    const { alias, nextOfCard } = this.nodes.columns;
+    const found: number[] = [];
+    let node = row < 0 ? NONE : (this.rows.columns.firstAlias[row] ?? NONE);
+    for (; node !== NONE; node = nextOfCard[node] ?? NONE) found.push(alias[node] ?? 0);
+    return found.sort((a, b) => a - b).join();
+  }
+
   ofPerson(personKey: string): readonly CardFacts[] {
     const found: CardFacts[] = [];
     const person = this.options.personKeys.find(personKey);
