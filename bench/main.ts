@@ -16,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   gateway: async () => (await import('./gateway.js')).gateway,
   decide: async () => (await import('./decide.js')).decideAlone,
   bank: async () => (await import('./bank.js')).bank,
+  connectors: async () => (await import('./connectors.js')).connectors,
   evaluation: async () => (await import('./evaluation.js')).evaluation,
   overload: async () => (await import('./overload.js')).overload,
   sip2: async () => (await import('./sip2.js')).sip2,

@@ -34,7 +34,7 @@ export async function judgeUnseen(
         continue;
       }
       const isSuperseded = forms !== null && isEarlierForm(deps, record, forms);
-      if (isSuperseded || (forms === null && !reached.has(record.partition))) {
+      if (isSuperseded || !reached.has(record.partition)) {
         older += 1;
         ledger.forget(id);
       } else {

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { packagePath } from '../../hub/package-root.js';
@@ -11,15 +12,26 @@ export interface Child {
   stderr(): string;
 }
 
-/** Starts a script of this folder, compiled or as it stands, and hands over its lines. */
+/**
+ * As it was compiled, where it was: `npm test` does that first, and a process of sources takes seconds to start. Of
+ * sources that are newer than that, the sources.
+ */
+function scriptOf(name: string): { script: string; compiled: boolean } {
+  const own = fileURLToPath(new URL(`./${name}`, import.meta.url));
+  if (import.meta.url.endsWith('.js')) return { script: `${own}.js`, compiled: true };
+  const built = packagePath('dist', 'test', 'crash', `${name}.js`);
+  const isFresh = existsSync(built) && statSync(built).mtimeMs >= statSync(`${own}.ts`).mtimeMs;
+  return isFresh ? { script: built, compiled: true } : { script: `${own}.ts`, compiled: false };
+}
+
+/** Starts a script of this folder, and hands over its lines. */
 export function startScript(
   name: string,
   args: readonly string[],
   onLine: (line: string) => void,
   limitMs = 300_000,
 ): Child {
-  const compiled = import.meta.url.endsWith('.js');
-  const script = fileURLToPath(new URL(`./${name}${compiled ? '.js' : '.ts'}`, import.meta.url));
+  const { script, compiled } = scriptOf(name);
   const loader = compiled ? [] : ['--import', packagePath('hub', 'log', 'child-hook.mjs')];
   const child = spawn(process.execPath, [...loader, script, ...args], {
     cwd: packagePath(),

@@ -1,0 +1,109 @@
+/**
+ * The hub of the ten days, in a process of its own: `hub-child <hub.yaml> <data folder> <epoch ms>`. Its clock stands
+ * until it is told another time; it answers each `{now}` once every stream has read all that its upstream had then.
+ */
+import type { Connector, ConnectorFactory, Stream } from '../../connectors/sdk.js';
+import { allConnectors } from '../../hub/connectors.js';
+import { startRuntime } from '../../hub/run/runtime.js';
+import { openConfig } from '../crash/open-config.js';
+import { anonMiB } from '../../bench/measure.js';
+import type { HubTold } from './messages.js';
+
+const [path, dataDir, from] = process.argv.slice(2) as [string, string, string];
+let now = Number(from);
+let last = false;
+const DAY_MS = 86_400_000;
+const DRAINED_MS_MAX = 1_800_000;
+/** Their times are those of files. */
+const OF_FILES = /\/(rooms\/rooms|campus\/service-points)\//;
+/** In a bank's window its time stands; that it was asked is enough. */
+const OF_BANKS = /\/bank-\w+\/recon\//;
+
+const reached = new Map<string, number>();
+const idle = new Set<string>();
+const streams: Record<string, [number, number]> = {};
+let troubles = 0;
+
+/** The listing of a day is one listing, so that the polls of an hour do not list everything again. */
+function daily(factory: ConnectorFactory): ConnectorFactory {
+  const day = (): string => (last ? 'the last' : `day ${Math.floor(now / DAY_MS)}`);
+  const streamOf = (stream: Stream): Stream => {
+    if (stream.spec.feed || stream.spec.listing === null || stream.listing !== undefined) return stream;
+    return {
+      ...stream,
+      listing: async () => ({ name: day(), asOf: now }),
+      async snapshotPage(cursor, signal) {
+        return { ...(await stream.snapshotPage(cursor, signal)), listing: day() };
+      },
+    };
+  };
+  return {
+    spec: factory.spec,
+    open(options, context) {
+      const connector = factory.open(options, context);
+      const stream: Connector['stream'] = (name) => streamOf(connector.stream(name));
+      return new Proxy(connector, {
+        get: (of, name) => {
+          if (name === 'stream') return stream;
+          const value: unknown = Reflect.get(of, name, of);
+          return typeof value === 'function' ? (value as () => unknown).bind(of) : value;
+        },
+      });
+    },
+  };
+}
+
+const fail = (error: Error): never => {
+  process.stderr.write(`${error.stack ?? String(error)}\n`);
+  process.exit(3);
+};
+const hub = await startRuntime(await openConfig(path, dataDir, 'embedded'), {
+  connectors: (await allConnectors()).map(daily),
+  now: () => now,
+  onFatal: fail,
+  onStream: (note) => {
+    if (note.kind === 'trouble') {
+      troubles += 1;
+      process.stderr.write(`${note.id}: ${note.error.message}\n`);
+    }
+    if (note.kind === 'idle') idle.add(note.id);
+    if (note.kind !== 'batch') return;
+    idle.delete(note.id);
+    reached.set(note.id, note.asOf);
+    const counts = (streams[note.id] ??= [0, 0]);
+    counts[0] += note.books.read;
+    counts[1] += Object.values(note.books.records).reduce((sum, n) => sum + n, 0);
+  },
+});
+
+/** An upstream may say its time in whole seconds. */
+const isDrained = (): boolean =>
+  hub.hub.streams.every(
+    ({ deps: { id } }) =>
+      OF_FILES.test(id) || (idle.has(id) && (OF_BANKS.test(id) || (reached.get(id) ?? 0) >= now - 1_000)),
+  );
+
+async function drained(): Promise<HubTold> {
+  const began = performance.now();
+  while (!isDrained()) {
+    if (performance.now() - began > DRAINED_MS_MAX) {
+      const late = hub.hub.streams.map(({ deps }) => deps.id).filter((id) => (reached.get(id) ?? 0) < now);
+      fail(new Error(`not drained: ${late.join(', ')}`));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const { rss, heapUsed } = process.memoryUsage();
+  const mib = (bytes: number): number => Math.round(bytes / 2 ** 20);
+  return {
+    ...{ ms: Math.round(performance.now() - began), rssMiB: mib(rss), anonMiB: Math.round(anonMiB()) },
+    ...{ heapMiB: mib(heapUsed), streams, troubles },
+  };
+}
+
+process.on('message', (message: { now: number; last: boolean }) => {
+  ({ now, last } = message);
+  idle.clear();
+  void drained().then((told) => process.send?.(told), fail);
+});
+process.once('disconnect', () => void hub.stop().then(() => process.exit(0), fail));
+process.send?.(await drained());

@@ -1,0 +1,156 @@
+/**
+ * `node dist/test/ten-days/main.js [--days 10] [--people 20000] [--life 1] [--seed N]`: a campus lives so many days, the
+ * hub pulls everything meanwhile. Prints rows and memory for each day, and at the end whether anything was lost or is
+ * there twice: the books against the topics, and every upstream against them. Exit code 1: it was, or memory grew.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { CampusArgument, CampusTold, HubTold, ReconcileTold } from './messages.js';
+
+const { values } = parseArgs({
+  options: {
+    days: { type: 'string', default: '10' },
+    people: { type: 'string', default: '20000' },
+    life: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '7' },
+    hours: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const [days, people, life, seed, hours] = [
+  values.days,
+  values.people,
+  values.life,
+  values.seed,
+  values.hours,
+].map(Number) as [number, number, number, number, number];
+/** A Thursday, 02:00 in Shanghai: every day's files are there, and no bank is in its window. */
+const BEGIN = Date.UTC(2026, 8, 9, 18);
+const HOUR_MS = 3_600_000;
+/** Growth of the hub's own memory from the second day to the last that is still called flat. */
+const GROWTH_MAX = 1.25;
+
+const dir = mkdtempSync(join(tmpdir(), 'cardhub-ten-days-'));
+const dataDir = join(dir, 'hub');
+const children: ChildProcess[] = [];
+let code = 1;
+try {
+  code = (await run()) ? 0 : 1;
+} finally {
+  for (const child of children) if (child.connected) child.disconnect();
+  await Promise.all(children.map(ended));
+  rmSync(dir, { recursive: true, force: true });
+}
+process.exit(code);
+
+async function run(): Promise<boolean> {
+  const argument: CampusArgument = { dir, seed, people, now: BEGIN, life };
+  const campus = start('campus-child', [JSON.stringify(argument)]);
+  const { config = '' } = await next<CampusTold>(campus);
+  say(`${people} people, life ${life}, ${days} days, seed ${seed}; load ${loads()}`);
+  const hub = start('hub-child', [config, dataDir, String(BEGIN)]);
+  let told = await next<HubTold>(hub);
+  const began = performance.now();
+  say(line('start', told, 0, 0));
+  const memory: number[] = [];
+  let now = BEGIN;
+  for (let day = 1; day <= days; day += 1) {
+    let [lived, reading, events] = [0, 0, 0];
+    for (let hour = 0; hour < 24; hour += hours) {
+      const step = await ask<CampusTold>(campus, { advanceMs: hours * HOUR_MS });
+      if ((step.skippedSeconds ?? 0) > 0) throw new Error(`${step.skippedSeconds} s of life were skipped`);
+      ({ now } = step);
+      lived += step.ms;
+      events += step.events ?? 0;
+      // At the very end all is listed once more, so that it can be compared.
+      told = await ask<HubTold>(hub, { now, last: day === days && hour + hours >= 24 });
+      reading += told.ms;
+    }
+    memory.push(told.anonMiB);
+    say(`${line(`day ${day}`, told, lived, reading)}; ${events} things happened; load ${loads()}`);
+    if (day === days || day === 1) for (const row of table(told)) say(row);
+  }
+  hub.disconnect();
+  await ended(hub);
+  say(`hub ended after ${Math.round((performance.now() - began) / 1000)} s; comparing with the upstreams`);
+  const proof = await next<ReconcileTold>(start('reconcile-child', [config, dataDir, String(now)]));
+  return judge(proof, memory);
+}
+
+function line(name: string, told: HubTold, lived: number, reading: number): string {
+  const all = Object.values(told.streams);
+  const sum = (i: 0 | 1): number => all.reduce((total, counts) => total + counts[i], 0);
+  const memory = `RSS ${told.rssMiB} MiB, own ${told.anonMiB} MiB, heap ${told.heapMiB} MiB`;
+  const took = `lived in ${(lived / 1000).toFixed(1)} s, read in ${(reading / 1000).toFixed(1)} s`;
+  return `${name.padEnd(6)} ${sum(0)} rows, ${sum(1)} records; ${memory}; ${took}; troubles ${told.troubles}`;
+}
+
+function table(told: HubTold): string[] {
+  return Object.entries(told.streams).map(
+    ([id, [rows, records]]) =>
+      `    ${id.split('/').slice(1, 3).join('/').padEnd(24)} ${String(rows).padStart(9)} rows ${String(records).padStart(9)} records`,
+  );
+}
+
+function judge({ topics, records, streams }: ReconcileTold, memory: readonly number[]): boolean {
+  for (const { stream, outcome, remark, rows, differs, missing, twice, refused, hash } of streams) {
+    const figures = `${rows} rows, differs ${differs}, missing ${missing}, twice ${twice}, refused ${refused}`;
+    say(`    ${stream.padEnd(24)} ${outcome} ${hash} ${figures} ${remark ?? ''}`);
+  }
+  const bad = streams.filter(({ outcome }) => outcome !== 'equal');
+  const [second = NaN, last = NaN] = [memory[1] ?? memory[0], memory.at(-1)];
+  const isFlat = last <= second * GROWTH_MAX;
+  say(
+    `books: ${topics.length === 0 ? 'balanced' : `DIFFER on ${topics.join(', ')}`}; ${records} records stand`,
+  );
+  say(`upstreams: ${streams.length - bad.length} of ${streams.length} streams equal`);
+  say(`memory of the hub by day: ${memory.join(' ')} MiB: ${isFlat ? 'flat' : 'GROWS'}`);
+  const ok = topics.length === 0 && bad.length === 0 && isFlat;
+  say(ok ? 'OK' : 'FAILED');
+  if (values.json)
+    process.stdout.write(`${JSON.stringify({ people, days, life, memory, topics, streams, ok })}\n`);
+  return ok;
+}
+
+function start(name: string, args: readonly string[]): ChildProcess {
+  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), args);
+  children.push(child);
+  return child;
+}
+
+function next<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onExit = (exit: number | null): void =>
+      reject(new Error(`a process ended with ${exit ?? 'a signal'}`));
+    child.once('exit', onExit);
+    child.once('message', (message) => {
+      child.off('exit', onExit);
+      resolve(message as T);
+    });
+  });
+}
+
+function ask<T>(child: ChildProcess, message: object): Promise<T> {
+  const answer = next<T>(child);
+  child.send(message);
+  return answer;
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+}
+
+function loads(): string {
+  return loadavg()
+    .map((load) => load.toFixed(1))
+    .join(' ');
+}
+
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+}

@@ -1,0 +1,50 @@
+/** What the processes of the ten days tell each other. */
+export interface CampusArgument {
+  readonly dir: string;
+  readonly seed: number;
+  readonly people: number;
+  /** Epoch ms at which it begins. */
+  readonly now: number;
+  /** Factor of the rates of its life. */
+  readonly life: number;
+}
+
+export interface CampusTold {
+  readonly now: number;
+  /** How long the step took. */
+  readonly ms: number;
+  readonly rssMiB: number;
+  /** The first time: path of hub.yaml. */
+  readonly config?: string;
+  readonly events?: number;
+  readonly skippedSeconds?: number;
+}
+
+export interface HubTold {
+  /** How long it took to read what had happened. */
+  readonly ms: number;
+  readonly rssMiB: number;
+  /** Without the pages of the store, which the system maps and takes back as it likes. */
+  readonly anonMiB: number;
+  readonly heapMiB: number;
+  /** Source rows read and records published so far, by stream. */
+  readonly streams: Readonly<Record<string, readonly [rows: number, records: number]>>;
+  readonly troubles: number;
+}
+
+export interface ReconcileTold {
+  /** Topics that do not balance with the books. */
+  readonly topics: readonly string[];
+  readonly records: number;
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly outcome: string;
+    readonly remark: string | null;
+    readonly rows: number;
+    readonly differs: number;
+    readonly missing: number;
+    readonly twice: number;
+    readonly refused: number;
+    readonly hash: string;
+  }[];
+}
