@@ -133,9 +133,72 @@ export interface paths {
         /**
          * Check a card for a purpose, and whether it belongs to this number and name.
          * @description Everything that does not match gets one and the same answer, `{"match": false}`: an unknown card, another
-         *     number, another name. Only who names the holder rightly, or asks about the card alone, learns its state.
+         *     number, another name. Only who names the holder rightly, or asks about the card alone, learns its state. Who
+         *     asks mostly about cards that nobody has is answered 429 until the minute is over.
          */
         post: operations["checkIdentity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/library/authenticate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Is this reader who the card says, and may they borrow.
+         * @description What a desk asks first. A reader that nobody is gets one and the same answer whatever the reason.
+         */
+        post: operations["authenticateReader"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/library/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lend an item to a reader, if they may borrow.
+         * @description The decision of `authenticate`, then the library lends. A deny is an answer: 200 with `done: false`. After 503
+         *     nothing is known; the same Idempotency-Key may ask again. The loan comes to `master.loan` through the library's feed.
+         */
+        post: operations["checkOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/library/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an item back.
+         * @description No reader is named: who has the item is the library's to say. By the default policy a book comes back whatever the
+         *     card is like.
+         */
+        post: operations["checkIn"];
         delete?: never;
         options?: never;
         head?: never;
@@ -230,7 +293,7 @@ export interface components {
             resource: {
                 /** @description door, library, locker, classroom, identity; any other is denied. */
                 type: components["schemas"]["Id"];
-                /** @description Door key, e.g. gate:d1. */
+                /** @description Door key, e.g. gate:D-00000. */
                 id: components["schemas"]["Id"];
                 properties?: Record<string, never>;
             };
@@ -358,15 +421,17 @@ export interface components {
         };
         /** @description Code of contracts/codes/decision-reasons.json. */
         DecisionReason: string;
-        /** @description Either card or credential with its readerProfile. */
+        /** @description Either card, or credential with its readerProfile, or schoolNumber with its source. */
         IdentityRequest: {
             /** @description Card key. */
             card?: components["schemas"]["Id"];
             /** @description What the reader sent. */
             credential?: components["schemas"]["Id"];
             readerProfile?: components["schemas"]["Id"];
-            /** @description Compared with the holder's. */
+            /** @description Beside a card or credential it is compared with the holder's; alone it names the person. */
             schoolNumber?: components["schemas"]["Id"];
+            /** @description Name of the card core whose numbers these are. */
+            source?: components["schemas"]["Id"];
             /** @description Compared with the holder's after cleaning. */
             name?: components["schemas"]["Id"];
             /**
@@ -374,7 +439,7 @@ export interface components {
              * @enum {string}
              */
             purpose: "door" | "identity" | "library_borrow" | "library_return" | "locker_open" | "classroom_power";
-        } & (unknown | unknown);
+        } | unknown | unknown | unknown;
         IdentityResponse: {
             match: boolean;
             /** @description NORMAL, FROZEN, LOST, EXPIRED, REPLACED, CLOSED, OUT_OF_SCOPE … */
@@ -386,6 +451,70 @@ export interface components {
             maskedName?: string;
             policyVersion?: string;
             dataAgeMs?: number;
+        };
+        /** @description Either card, or credential with its readerProfile, or schoolNumber with its source. */
+        ReaderRequest: {
+            /** @description Card key. */
+            card?: components["schemas"]["Id"];
+            /** @description What the reader sent. */
+            credential?: components["schemas"]["Id"];
+            readerProfile?: components["schemas"]["Id"];
+            schoolNumber?: components["schemas"]["Id"];
+            /** @description Name of the card core whose numbers these are. */
+            source?: components["schemas"]["Id"];
+            /** @description Name of the library, as in the policy. */
+            institution?: components["schemas"]["Id"];
+        } | unknown | unknown | unknown;
+        /** @description The reader as in a ReaderRequest, and the item. */
+        CheckoutRequest: {
+            /** @description Card key. */
+            card?: components["schemas"]["Id"];
+            /** @description What the reader sent. */
+            credential?: components["schemas"]["Id"];
+            readerProfile?: components["schemas"]["Id"];
+            schoolNumber?: components["schemas"]["Id"];
+            /** @description Name of the card core whose numbers these are. */
+            source?: components["schemas"]["Id"];
+            institution?: components["schemas"]["Id"];
+            /** @description Where the desk stands. */
+            location?: components["schemas"]["Id"];
+            /** @description Identifier of the item as the desk read it. */
+            item: components["schemas"]["Id"];
+        } | unknown | unknown | unknown;
+        CheckinRequest: {
+            institution?: components["schemas"]["Id"];
+            /** @description Where the desk stands. */
+            location?: components["schemas"]["Id"];
+            /** @description Identifier of the item as the desk read it. */
+            item: components["schemas"]["Id"];
+        };
+        ReaderResponse: {
+            /** @description The card may stand for its holder. */
+            match: boolean;
+            mayBorrow: boolean;
+            reason?: components["schemas"]["DecisionReason"];
+            reason_text?: components["schemas"]["ReasonText"];
+            warning?: components["schemas"]["DecisionReason"];
+            warning_text?: components["schemas"]["ReasonText"];
+            personClass?: string;
+            maskedName?: string;
+        };
+        LoanResponse: {
+            done: boolean;
+            /** @description Code of contracts/codes/decision-reasons.json, or what the library said. */
+            reason?: string;
+            reason_text?: components["schemas"]["ReasonText"];
+            warning?: components["schemas"]["DecisionReason"];
+            warning_text?: components["schemas"]["ReasonText"];
+            /** @description The library's own words. */
+            says?: string;
+            title?: string;
+            /** Format: date-time */
+            dueAt?: string;
+            renewed?: boolean;
+            shelf?: string;
+            /** @description Somebody waits for it. */
+            hold?: boolean;
         };
         ExplainedDecision: {
             /** Format: uuid */
@@ -456,7 +585,7 @@ export interface components {
             titleZh?: string;
             status: number;
             /** @enum {string} */
-            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "AUDIT_UNAVAILABLE" | "INTERNAL";
+            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "LIBRARY_UNREACHABLE" | "AUDIT_UNAVAILABLE" | "INTERNAL";
             detail: string;
         };
     };
@@ -572,6 +701,35 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request of this Idempotency-Key is under way. */
+        Conflict: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description This Idempotency-Key came with another request before. */
+        KeyReused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The library gave no answer in time, so nothing is known; or the hub is not ready. */
+        LibraryUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The hub has not read its log to the end yet. */
         NotReady: {
             headers: {
@@ -593,11 +751,18 @@ export interface components {
         };
     };
     parameters: {
+        /**
+         * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
+         *     is done twice. Kept for 24 hours by this hub; not across its restart.
+         */
+        IdempotencyKey: string;
         /** @description Echoed in the answer. */
         RequestId: string;
     };
     requestBodies: never;
     headers: {
+        /** @description true: the answer of the first request with this key. */
+        IdempotencyReplayed: "true";
         /** @description The X-Request-ID of the request, where one was sent. */
         RequestId: string;
         /** @description Requests that are left and seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
@@ -856,6 +1021,123 @@ export interface operations {
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["NotReady"];
+        };
+    };
+    authenticateReader: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReaderRequest"];
+            };
+        };
+        responses: {
+            /** @description Who the reader is and what they may; never more than a masked name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReaderResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["NotReady"];
+        };
+    };
+    checkOut: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
+                 *     is done twice. Kept for 24 hours by this hub; not across its restart.
+                 */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckoutRequest"];
+            };
+        };
+        responses: {
+            /** @description Lent, or why not. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoanResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["LibraryUnavailable"];
+        };
+    };
+    checkIn: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
+                 *     is done twice. Kept for 24 hours by this hub; not across its restart.
+                 */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckinRequest"];
+            };
+        };
+        responses: {
+            /** @description Taken back, or why not. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoanResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["LibraryUnavailable"];
         };
     };
     explainDecision: {

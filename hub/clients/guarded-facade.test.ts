@@ -84,7 +84,7 @@ it.each([
   const refused = await others.ask(path, body);
   expect(refused.status).toBe(403);
   expect(refused.headers.get('www-authenticate')).toContain(`error="insufficient_scope", scope="${scope}"`);
-  const granted = facade({ scopes: [scope], purposes: ['door'], doors: 'all' });
+  const granted = facade({ scopes: [scope], purposes: ['door', 'identity'], doors: 'all' });
   expect((await granted.ask(path, body)).status).toBe(200);
 });
 

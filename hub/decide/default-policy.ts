@@ -22,6 +22,11 @@ export const DEFAULT_POLICY_DOCUMENT: PolicyDocument & Required<Pick<PolicyDocum
         CLOSED: 'permit',
         OUT_OF_SCOPE: 'permit',
         HOLDER_LEFT: 'permit',
+        // A book comes back whatever the card is like.
+        DAMAGED: 'permit',
+        LOCKED: 'permit',
+        NOT_ISSUED: 'permit',
+        NOT_YET_VALID: 'permit',
       },
       locker_open: { LOST: 'staff', FROZEN: 'warn', EXPIRED: 'warn', REPLACED: 'staff', CLOSED: 'staff' },
       classroom_power: { FROZEN: 'warn' },

@@ -7,6 +7,7 @@
  *   …    /tenants/{name}/access  the same for a tenant of its own               tenants.ts
  *   GET  /.well-known/authzen-configuration                                     metadata.ts
  *   POST /v1/identity/check      is this card valid, and is it this person's    identity.ts
+ *   POST /v1/library/…           the library desk: authenticate, checkout, checkin library.ts
  *   GET  /v1/decisions/{id}      why was it decided so                          explain.ts
  *   …    /v1/controllers …       lists, confirmations and events of doors       controllers.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
@@ -38,6 +39,12 @@ import type { Access, Answerer, Guard } from './gate.js';
 import { livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
+import { createIdempotencyStore } from './idempotency.js';
+import { libraryRest } from './library.js';
+import { createEnumerationWatch } from './enumeration.js';
+import type { EnumerationWatch } from './enumeration.js';
+import { decidesOnly } from '../sip2/library-desk.js';
+import type { LibraryDesk } from '../sip2/library-desk.js';
 import { metadata } from './metadata.js';
 import type { FacadeParts } from './parts.js';
 import { problem } from './problems.js';
@@ -70,6 +77,10 @@ export interface FacadeOptions {
   readonly explain?: (id: string) => Promise<Explanation | undefined>;
   /** Absent: hub.yaml names no controllers. */
   readonly controllers?: ControllerParts;
+  /** Lends and takes back; absent: the hub says who may borrow, and nothing else. */
+  readonly library?: LibraryDesk;
+  /** Told of a client that tries numbers out. */
+  readonly onEnumeration?: (client: string) => void;
   /** Told of errors that no handler expected. */
   readonly onError?: (error: unknown) => void;
 }
@@ -99,7 +110,11 @@ export function createFacade(options: FacadeOptions): Hono {
   const own = (method: Method, path: string, scope: Scope, handler: Answerer): void =>
     route(method, path, guard({ scope, form: 'problem' }, handler));
   routeAccess(route, guard, options, parts);
-  own('POST', '/v1/identity/check', 'identity', identityCheck(parts));
+  const watch = enumerationWatch(metrics, options);
+  own('POST', '/v1/identity/check', 'identity', identityCheck(parts, watch));
+  const library = { ...parts, library: options.library ?? decidesOnly };
+  const desk = libraryRest(library, watch, createIdempotencyStore(options.now));
+  for (const [name, handler] of Object.entries(desk)) own('POST', `/v1/library/${name}`, 'library', handler);
   const { explain } = options;
   if (explain !== undefined) {
     const explained = decisionExplained(explain, options.decisions);
@@ -112,7 +127,7 @@ export function createFacade(options: FacadeOptions): Hono {
     }
   }
   route('GET', '/livez', livez());
-  route('GET', '/readyz', readyz(options.follower, options.view, options.checks ?? []));
+  route('GET', '/readyz', readyz(options.follower, options.view, [...(options.checks ?? []), watch.check]));
   own('GET', '/metrics', 'operate', () => {
     return new Response(metrics.text(), {
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
@@ -193,6 +208,14 @@ function routeAccess(route: Route, guard: Guard, options: FacadeOptions, parts: 
 function refusalsOf(metrics: Metrics): Parameters<typeof createGuard>[1] {
   const refused = metrics.counter('cardhub_refused_total', 'Calls refused, by reason and client.');
   return ({ code, client }) => refused.inc({ code, ...(client !== undefined && { client }) });
+}
+
+function enumerationWatch(metrics: Metrics, { now, onEnumeration }: FacadeOptions): EnumerationWatch {
+  const alarms = metrics.counter('cardhub_enumeration_total', 'Minutes in which a client tried numbers out.');
+  return createEnumerationWatch(now, (client) => {
+    alarms.inc({ client });
+    onEnumeration?.(client);
+  });
 }
 
 function countersOf(metrics: Metrics): FacadeParts['counters'] {

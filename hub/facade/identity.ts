@@ -2,7 +2,8 @@
  * `POST /v1/identity/check`: is this card valid for this purpose, and does it belong to this number and name?
  *
  * One answer for everything that does not match, `{"match": false}`: an unknown card, another number, another
- * name. Only who names the holder rightly (or asks about a card alone) learns why a card is not good.
+ * name. Only who names the holder rightly (or asks about a card alone) learns why a card is not good. Who asks mostly
+ * about cards that nobody has is throttled (enumeration.ts).
  */
 import type { Context } from 'hono';
 import { cleanName, maskName } from '../../transforms/names.js';
@@ -10,13 +11,14 @@ import { judgeCard } from '../decide/card-state.js';
 import type { CardFacts, Decision, Fact, PersonFacts, Subject } from '../decide/model.js';
 import type { PersonDescription } from '../views/people.js';
 import { PURPOSES } from '../decide/policy.js';
-import type { Purpose } from '../decide/policy.js';
+import type { Policy, Purpose } from '../decide/policy.js';
 import type { AllowReason } from '../decide/reasons.js';
 import { readJson } from './body.js';
+import { agreedPurpose, callerOf, outsideAgreement } from './caller.js';
+import type { EnumerationWatch } from './enumeration.js';
 import type { FacadeParts } from './parts.js';
 import { problem } from './problems.js';
-
-const TEXT_LENGTH_MAX = 512;
+import { isNumberOf, namedSubject, stringsOf, SUBJECT_FIELDS } from './subject.js';
 
 interface IdentityRequest {
   readonly subject: Subject;
@@ -31,23 +33,32 @@ interface IdentityAnswer {
   readonly reason?: string;
   readonly warning?: string;
   readonly personClass?: string | undefined;
-  readonly maskedName?: string;
+  readonly maskedName?: string | undefined;
   readonly policyVersion?: string;
   readonly dataAgeMs?: number;
 }
 
 const NOT_MATCHED: IdentityAnswer = { match: false };
 
-export function identityCheck(parts: FacadeParts): (c: Context) => Promise<Response> {
+export function identityCheck(
+  parts: FacadeParts,
+  watch: EnumerationWatch,
+): (c: Context) => Promise<Response> {
   const { decisions, now, counters } = parts;
   return async (c) => {
     const body = await readJson(c);
     if (!body.ok) return problem(body.code, body.detail);
     const parsed = parseIdentity(body.value);
     if (typeof parsed === 'string') return problem('BAD_REQUEST', parsed);
+    const caller = callerOf(c);
+    if (!caller.mayFor(agreedPurpose(parsed.purpose)))
+      return problem('FORBIDDEN', outsideAgreement('purpose'));
     if (!parts.ready()) return problem('NOT_READY', 'try again in a second', { 'retry-after': '1' });
+    const throttled = tooManyMisses(watch, caller.client);
+    if (throttled !== undefined) return throttled;
     const decidedAt = now();
     const { answer, decision } = check(parts, parsed, decidedAt);
+    watch.note(caller.client, answer !== NOT_MATCHED);
     counters.decided(decision.reason);
     decisions.add({
       decidedAt,
@@ -56,8 +67,24 @@ export function identityCheck(parts: FacadeParts): (c: Context) => Promise<Respo
       subject: parsed.subject,
       decision,
     });
-    return new Response(JSON.stringify(answer), { headers: { 'content-type': 'application/json' } });
+    const { personClass, maskedName, ...rest } = answer;
+    const seen = {
+      ...rest,
+      ...(caller.seesField('personClass') && { personClass }),
+      ...(caller.seesField('name') && { maskedName }),
+    };
+    return new Response(JSON.stringify(seen), { headers: { 'content-type': 'application/json' } });
   };
+}
+
+/** 429 for a client that tries numbers out; undefined: it does not. */
+export function tooManyMisses(watch: EnumerationWatch, client: string): Response | undefined {
+  const ms = watch.throttledMs(client);
+  if (ms <= 0) return undefined;
+  const seconds = String(Math.max(1, Math.ceil(ms / 1_000)));
+  return problem('RATE_LIMITED', 'too many questions about cards that nobody has', {
+    'retry-after': seconds,
+  });
 }
 
 function check(
@@ -66,7 +93,7 @@ function check(
   now: number,
 ): { answer: IdentityAnswer; decision: Decision } {
   const policy = view.policy();
-  const card = findCard(view, request.subject);
+  const card = findCard(view, request, policy, now);
   const holder = card?.holder === undefined ? undefined : view.person(card.holder);
   const asOf = card === undefined ? undefined : view.asOf(card.source, 'cards');
   const dataAgeMs = asOf === undefined ? undefined : Math.max(0, now - asOf);
@@ -103,9 +130,25 @@ function check(
   };
 }
 
-function findCard(view: FacadeParts['view'], subject: Subject): CardFacts | undefined {
+function findCard(
+  view: FacadeParts['view'],
+  { subject, purpose }: IdentityRequest,
+  policy: Policy,
+  now: number,
+): CardFacts | undefined {
   if (subject.type === 'card') return view.card(subject.id);
-  if (subject.type !== 'credential' || subject.readerProfile === undefined) return undefined;
+  if (subject.type === 'person') {
+    if (!isNumberOf(view, subject.id)) return undefined;
+    const holder = view.person(subject.id);
+    const cards = view.cardsOfPerson(subject.id);
+    // One that is good stands for its holder; where none is, one in use says more than one replaced long ago.
+    return (
+      cards.find((card) => judgeCard(policy, purpose, card, holder, now).deny === undefined) ??
+      cards.find(({ state }) => state === 'NORMAL') ??
+      cards[0]
+    );
+  }
+  if (subject.readerProfile === undefined) return undefined;
   const read = view.readCredential(subject.readerProfile, subject.id);
   const cards = read.ok ? view.cardsByCredential(read.scheme, read.value) : [];
   return cards.length === 1 ? cards[0] : undefined; // an ambiguous number identifies nobody
@@ -138,35 +181,17 @@ function factsOf(card: CardFacts | undefined, holder: PersonFacts | undefined): 
   return facts;
 }
 
+const FIELDS = [...SUBJECT_FIELDS, 'name', 'purpose'] as const;
+
 /** The request, or a sentence that says what is wrong with it. */
 function parseIdentity(body: unknown): IdentityRequest | string {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'the body: expected an object';
-  const fields = body as Readonly<Record<string, unknown>>;
-  for (const name of ['card', 'credential', 'readerProfile', 'schoolNumber', 'name', 'purpose']) {
-    const value = fields[name];
-    if (value === undefined) continue;
-    if (typeof value !== 'string' || value === '' || value.length > TEXT_LENGTH_MAX) {
-      return `${name}: expected a string of 1 to ${TEXT_LENGTH_MAX} characters`;
-    }
-  }
-  const {
-    card,
-    credential,
-    readerProfile,
-    schoolNumber,
-    name,
-    purpose = 'identity',
-  } = fields as Partial<Record<string, string>>;
-  if ((card === undefined) === (credential === undefined)) return 'expected either card or credential';
-  if (credential !== undefined && readerProfile === undefined) {
-    return 'readerProfile: expected beside credential, since a number without its form is never guessed at';
-  }
+  const fields = stringsOf(body, FIELDS);
+  if (typeof fields === 'string') return fields;
+  const { schoolNumber, name, purpose = 'identity' } = fields;
+  const subject = namedSubject(fields);
+  if (typeof subject === 'string') return subject;
   const known = PURPOSES.find((one) => one === purpose);
   if (known === undefined) return `purpose: expected one of ${PURPOSES.join(', ')}`;
-  const subject: Subject =
-    card !== undefined
-      ? { type: 'card', id: card }
-      : { type: 'credential', id: credential ?? '', readerProfile: readerProfile ?? '' };
   return {
     subject,
     purpose: known,

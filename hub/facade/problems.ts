@@ -19,6 +19,7 @@ export type ProblemCode =
   | 'ISSUER_UNREACHABLE'
   | 'NOT_READY'
   | 'OVERLOADED'
+  | 'LIBRARY_UNREACHABLE'
   | 'AUDIT_UNAVAILABLE'
   | 'INTERNAL';
 
@@ -57,6 +58,11 @@ export const PROBLEM_TITLES: Readonly<
   ISSUER_UNREACHABLE: [503, 'The token cannot be checked now', '暂时无法验证令牌'],
   NOT_READY: [503, 'The hub has not read its log to the end yet', '系统尚未读完日志'],
   OVERLOADED: [503, 'More requests come than can be answered', '请求过多，请稍后再试'],
+  LIBRARY_UNREACHABLE: [
+    503,
+    'The library gave no answer, and nothing is known',
+    '图书馆系统无响应，结果未知',
+  ],
   AUDIT_UNAVAILABLE: [
     503,
     'The decision could not be logged, which this door requires',

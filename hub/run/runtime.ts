@@ -206,6 +206,11 @@ async function startAnswers(
         '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }),
       }),
     },
+    onEnumeration: (client) =>
+      options.onProblem?.(
+        'enumeration',
+        new Error(`the client ${client} asked about more than 30 unknown cards within a minute`),
+      ),
     onError: (error) => options.onProblem?.('facade', error),
   });
   const onProblem = (what: string, error: unknown): void => options.onProblem?.(what, error);

@@ -7,39 +7,21 @@
  *   09 → 10            library ─ borrower ─▶ library/return ─ allowed ─▶ library ─▶ ok
  *   99 → 98, 35 → 36   nothing is decided
  */
-import type { DecisionLog } from '../facade/decision-log.js';
 import type { Sip2Institution } from '../config/types.js';
-import type { Decision, Subject } from '../decide/model.js';
-import type { DecisionReason } from '../decide/reasons.js';
-import type { HubView } from '../views/view.js';
+import type { Decision } from '../decide/model.js';
 import { sipDate } from './message.js';
 import type { AnswerCode, FixedName, Message } from './message.js';
 import type { DeskRefusal, LibraryDesk, ReaderAccount, Refused } from './library-desk.js';
-import {
-  decideReader,
-  IDENTIFIER_LENGTH_MAX,
-  isUnknown,
-  libraryReader,
-  resourceTypeOf,
-  maskedName,
-  subjectOf,
-} from './reader.js';
-import type { Question } from './reader.js';
+import { askReader, lend, LIBRARY_TIMEOUT_MS, takeBack } from './lending.js';
+import type { LendingParts } from './lending.js';
+import { IDENTIFIER_LENGTH_MAX, isUnknown, libraryReader, maskedName, subjectOf } from './reader.js';
 import { languageCode, languageOf, screenText } from './screen.js';
 import type { Language, ScreenKey } from './screen.js';
 
-/** The longest that a library may take before the desk is told that nothing is known. */
-export const LIBRARY_TIMEOUT_MS = 5_000;
-
-export interface DeskParts {
-  readonly view: HubView;
-  readonly decisions: DecisionLog;
-  readonly library: LibraryDesk;
-  readonly now: () => number;
+export interface DeskParts extends LendingParts {
   /** The view has caught up: before it, nothing is known, so nothing is decided. */
   readonly ready: () => boolean;
-  readonly counters: {
-    readonly decided: (reason: DecisionReason) => void;
+  readonly counters: LendingParts['counters'] & {
     /** A reader that nobody is: many of them in a row are somebody trying numbers out. */
     readonly unknownReader: (login: string) => void;
   };
@@ -139,8 +121,8 @@ function patron(parts: DeskParts, terminal: Terminal, message: Message): Answeri
   if (!parts.ready()) return patronAnswer(visit, UNKNOWN, 'NOT_READY');
   if (identifier === '') return patronAnswer(visit, UNKNOWN, 'READER_UNKNOWN');
   const subject = subjectOf(identifier, institution);
-  const identity = ask(parts, visit.ao, subject, 'check');
-  const borrow = ask(parts, visit.ao, subject, 'borrow');
+  const identity = askReader(parts, visit.ao, subject, 'check');
+  const borrow = askReader(parts, visit.ao, subject, 'borrow');
   if (isUnknown(borrow)) parts.counters.unknownReader(terminal.login);
   const known = {
     identity,
@@ -242,7 +224,7 @@ function screenKeyOf({ borrow }: Standing): ScreenKey | undefined {
 }
 
 /** 11: may this reader borrow, and if so, the library lends. */
-function checkout(parts: DeskParts, terminal: Terminal, message: Message): Answering {
+async function checkout(parts: DeskParts, terminal: Terminal, message: Message): Promise<Answer> {
   const visit = visitOf(parts, terminal, message);
   const { institution, identifier, item } = visit;
   const refused = (key: ScreenKey, says?: string): Answer =>
@@ -254,25 +236,15 @@ function checkout(parts: DeskParts, terminal: Terminal, message: Message): Answe
   const alreadyDone = message.fixed['noBlock'] === 'Y';
   // Whoever may set this flag decides in the hub's place.
   if (alreadyDone && !terminal.offlineUploads) return refused('OFFLINE_REFUSED');
-  const decision = ask(parts, visit.ao, subjectOf(identifier, institution), 'borrow');
-  if (isUnknown(decision)) parts.counters.unknownReader(terminal.login);
-  if (!decision.decision && !(alreadyDone && decision.cardKey !== undefined))
-    return refused(decision.reason as ScreenKey);
-  if (!parts.library.offers.loans) return refused('LIBRARY_NOT_AVAILABLE');
-  const request = {
-    ...libraryReader(decision),
-    institution: visit.ao,
-    location: terminal.location,
-    item,
-    alreadyDone,
-  };
-  return parts.library.checkout(request, AbortSignal.timeout(LIBRARY_TIMEOUT_MS)).then(
-    (outcome) => {
-      if (!outcome.ok) return refused(REFUSALS[outcome.code], outcome.says);
-      return checkoutAnswer(visit, outcome, outcome.renewed ? undefined : warningText(visit, decision));
-    },
-    () => refused('LIBRARY_UNREACHABLE'),
-  );
+  const subject = subjectOf(identifier, institution);
+  const { location } = terminal;
+  const lent = await lend(parts, { subject, institution: visit.ao, location, item, alreadyDone });
+  if (lent.kind === 'denied') {
+    if (isUnknown(lent.decision)) parts.counters.unknownReader(terminal.login);
+    return refused(lent.decision.reason as ScreenKey);
+  }
+  if (lent.kind === 'refused') return refused(REFUSALS[lent.code], lent.says);
+  return checkoutAnswer(visit, lent.loan, lent.loan.renewed ? undefined : warningText(visit, lent.decision));
 }
 
 const REFUSALS: Readonly<Record<DeskRefusal, ScreenKey>> = {
@@ -309,7 +281,7 @@ function checkoutAnswer(
   return answered('12', fixed, fields, screen);
 }
 
-/** 09: no reader is named; who has the item is the library's to say, and a return is hardly ever refused. */
+/** 09: no reader is named; the item is enough. */
 async function checkin(parts: DeskParts, terminal: Terminal, message: Message): Promise<Answer> {
   const visit = visitOf(parts, terminal, message);
   const { institution, item } = visit;
@@ -318,30 +290,15 @@ async function checkin(parts: DeskParts, terminal: Terminal, message: Message): 
   if (institution === undefined) return refused('INSTITUTION_UNKNOWN');
   if (!parts.ready()) return refused('NOT_READY');
   if (item === '') return refused('ITEM_MISSING');
-  const { library } = parts;
-  if (!library.offers.loans) return refused('LIBRARY_NOT_AVAILABLE');
   const alreadyDone = message.fixed['noBlock'] === 'Y';
-  if (alreadyDone && !terminal.offlineUploads) return refused('OFFLINE_REFUSED');
-  const request = { institution: visit.ao, location: terminal.location, item, alreadyDone };
-  const signal = AbortSignal.timeout(LIBRARY_TIMEOUT_MS);
-  try {
-    const borrower = await library.borrower(request, signal);
-    const subject = borrower === undefined ? undefined : borrowerSubject(borrower);
-    const decision = subject === undefined ? undefined : ask(parts, visit.ao, subject, 'return');
-    // A reader whom the hub does not know brings the book back all the same.
-    if (decision?.decision === false && !isUnknown(decision)) return refused(decision.reason as ScreenKey);
-    const outcome = await library.checkin(request, signal);
-    if (!outcome.ok) return refused(REFUSALS[outcome.code], outcome.says);
-    return checkinAnswer(visit, outcome, decision === undefined ? undefined : warningText(visit, decision));
-  } catch {
-    return refused('LIBRARY_UNREACHABLE');
-  }
-}
-
-/** By the person where there is one: at a return no card is shown, so any good card of theirs will do. */
-function borrowerSubject({ cardKey, personKey }: ReturnType<typeof libraryReader>): Subject | undefined {
-  if (personKey !== undefined) return { type: 'person', id: personKey };
-  return cardKey === undefined ? undefined : { type: 'card', id: cardKey };
+  if (alreadyDone && !terminal.offlineUploads && parts.library.offers.loans)
+    return refused('OFFLINE_REFUSED');
+  const { location } = terminal;
+  const back = await takeBack(parts, { institution: visit.ao, location, item, alreadyDone });
+  if (back.kind === 'denied') return refused(back.decision.reason as ScreenKey);
+  if (back.kind === 'refused') return refused(REFUSALS[back.code], back.says);
+  const { taken, decision } = back;
+  return checkinAnswer(visit, taken, decision === undefined ? undefined : warningText(visit, decision));
 }
 
 function checkinAnswer(
@@ -412,15 +369,6 @@ function visitOf(parts: DeskParts, terminal: Terminal, { code, fixed, fields }: 
 function identifierOf(text = ''): string {
   const identifier = text.trim();
   return identifier.length > IDENTIFIER_LENGTH_MAX ? '' : identifier;
-}
-
-function ask(parts: DeskParts, library: string, subject: Subject, question: Question): Decision {
-  const decidedAt = parts.now();
-  const decision = decideReader(parts.view, subject, question, library, decidedAt);
-  parts.counters.decided(decision.reason);
-  const purpose = resourceTypeOf(question);
-  parts.decisions.add({ decidedAt, purpose, action: question, subject, resource: library, decision });
-  return decision;
 }
 
 function yes(is: boolean): 'Y' | 'N' {

@@ -170,6 +170,8 @@ function textFor(name: string, ids: KnownIds): Arb<string> {
     readerProfile: ['uid-hex', 'dec10-le', 'wg26', 'none'],
     schoolNumber: ids.holders.map((one) => one.schoolNumber),
     institution: ['main', 'branch'],
+    source: ['core', 'none'],
+    item: ['0000000077', '1', '0000000078'],
   };
   const own = Object.hasOwn(words, name) ? (words[name] ?? []) : [];
   return fc.oneof(
@@ -191,7 +193,7 @@ function valueOf(document: OpenApi, given: Schema, name: string, ids: KnownIds, 
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
   if (schema.properties !== undefined && depth < DEPTH_MAX) {
-    const required = new Set([...(schema.required ?? []), ...(schema.oneOf?.[0]?.required ?? [])]);
+    const required = new Set([...(schema.required ?? []), ...(schema.anyOf?.[0]?.required ?? [])]);
     const fields = Object.entries(schema.properties).map(
       ([field, inner]) => [field, valueOf(document, inner, field, ids, depth + 1)] as const,
     );
