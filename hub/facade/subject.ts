@@ -2,7 +2,6 @@
 import type { Subject } from '../decide/model.js';
 import type { HubView } from '../views/view.js';
 import { ID_LENGTH_MAX, isBag, isId } from './authzen.js';
-import type { Bag } from './authzen.js';
 
 /** The fields of a body that must be strings, or a sentence that says what is wrong. */
 export function stringsOf<N extends string>(
