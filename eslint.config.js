@@ -10,6 +10,7 @@ const mayNotImport = {
   connectors: ['transforms', 'hub', 'contracts', 'campus', 'test', 'bench', 'scripts'],
   transforms: ['hub', 'openapi', 'campus', 'test', 'bench', 'scripts'],
   campus: ['connectors', 'transforms', 'hub', 'contracts', 'test', 'bench', 'scripts'],
+  client: ['connectors', 'transforms', 'hub', 'contracts', 'campus', 'test', 'bench', 'scripts'],
   hub: ['test', 'bench', 'scripts'],
 };
 /** Inside the hub: the log knows nothing above it, decisions touch no I/O, views do not answer. */

@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{connectors,contracts,hub,transforms,openapi,campus,scripts}/**/*.test.ts'],
+          include: ['{client,connectors,contracts,hub,transforms,openapi,campus,scripts}/**/*.test.ts'],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },

@@ -295,12 +295,16 @@ export interface components {
                 type: components["schemas"]["Id"];
                 /** @description Door key, e.g. gate:D-00000. */
                 id: components["schemas"]["Id"];
-                properties?: Record<string, never>;
+                properties?: {
+                    [key: string]: unknown;
+                };
             };
             action: {
                 /** @description enter, exit; borrow, renew, return; open, override; power_on, power_off; check. */
                 name: components["schemas"]["Id"];
-                properties?: Record<string, never>;
+                properties?: {
+                    [key: string]: unknown;
+                };
             };
             context?: {
                 /** @description true: the answer carries its reason. */
@@ -313,15 +317,31 @@ export interface components {
         };
         /** @description Unknown fields are ignored. */
         EvaluationsRequest: {
-            subject?: Record<string, never>;
-            resource?: Record<string, never>;
-            action?: Record<string, never>;
-            context?: Record<string, never>;
+            subject?: {
+                [key: string]: unknown;
+            };
+            resource?: {
+                [key: string]: unknown;
+            };
+            action?: {
+                [key: string]: unknown;
+            };
+            context?: {
+                [key: string]: unknown;
+            };
             evaluations?: {
-                subject?: Record<string, never>;
-                resource?: Record<string, never>;
-                action?: Record<string, never>;
-                context?: Record<string, never>;
+                subject?: {
+                    [key: string]: unknown;
+                };
+                resource?: {
+                    [key: string]: unknown;
+                };
+                action?: {
+                    [key: string]: unknown;
+                };
+                context?: {
+                    [key: string]: unknown;
+                };
             }[];
             options?: {
                 /**
@@ -337,7 +357,9 @@ export interface components {
             evaluations: {
                 decision: boolean;
                 /** @description A DecisionContext, or an error of the item. */
-                context?: Record<string, never>;
+                context?: {
+                    [key: string]: unknown;
+                };
             }[];
         };
         SearchRequest: {
@@ -345,20 +367,28 @@ export interface components {
                 type: components["schemas"]["Id"];
                 /** @description Ignored where subjects are searched for. */
                 id?: string;
-                properties?: Record<string, never>;
+                properties?: {
+                    [key: string]: unknown;
+                };
             };
             resource: {
                 type: components["schemas"]["Id"];
                 /** @description Ignored where resources are searched for. */
                 id?: string;
-                properties?: Record<string, never>;
+                properties?: {
+                    [key: string]: unknown;
+                };
             };
             /** @description Required unless actions are searched for. */
             action?: {
                 name?: string;
-                properties?: Record<string, never>;
+                properties?: {
+                    [key: string]: unknown;
+                };
             };
-            context?: Record<string, never>;
+            context?: {
+                [key: string]: unknown;
+            };
             page?: {
                 /** @description The `next_token` of the page before, with the same request. */
                 token?: string;

@@ -11,7 +11,7 @@ export function stringsOf<N extends string>(
   if (!isBag(body)) return 'the body: expected an object';
   const found: Partial<Record<N, string>> = {};
   for (const name of names) {
-    const value = (body)[name];
+    const value = body[name];
     if (value === undefined) continue;
     if (!isId(value)) return `${name}: expected a string of 1 to ${ID_LENGTH_MAX} characters`;
     found[name] = value;
