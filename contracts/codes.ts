@@ -101,6 +101,7 @@ export const CODES = {
       en: 'Opened by the button inside.',
       zh: '出门按钮开门',
       effect: 'allow',
+      vendors: { uhppoteReason: [20] },
       by: 'controller',
     },
     { code: 'DENY_LOST', en: 'The card is reported lost.', zh: '该卡已挂失', effect: 'deny', by: 'hub' },
@@ -153,7 +154,7 @@ export const CODES = {
       en: 'No right for this door.',
       zh: '无权限',
       effect: 'deny',
-      vendors: { hikvisionMinor: ['0x06'] },
+      vendors: { hikvisionMinor: ['0x06'], uhppoteReason: [6] },
       by: 'hub',
     },
     {
@@ -161,7 +162,7 @@ export const CODES = {
       en: 'There is a right, but not at this time.',
       zh: '不在允许时段内',
       effect: 'deny',
-      vendors: { hikvisionMinor: ['0x07'] },
+      vendors: { hikvisionMinor: ['0x07'], uhppoteReason: [15] },
       by: 'hub',
     },
     {
@@ -176,7 +177,7 @@ export const CODES = {
       en: 'Anti-passback: entered already, and has not left.',
       zh: '反潜回：已进入且未离开',
       effect: 'deny',
-      vendors: { hikvisionMinor: ['0x0a'] },
+      vendors: { hikvisionMinor: ['0x0a'], uhppoteReason: [8] },
       by: 'hub',
     },
     {
@@ -256,7 +257,7 @@ export const CODES = {
       en: 'Interlock: another door is open.',
       zh: '互锁：另一扇门未关闭',
       effect: 'deny',
-      vendors: { hikvisionMinor: ['0x0b'] },
+      vendors: { hikvisionMinor: ['0x0b'], uhppoteReason: [12] },
       by: 'hub',
     },
     {
@@ -264,6 +265,7 @@ export const CODES = {
       en: 'A PIN is required or wrong.',
       zh: '需要密码或密码错误',
       effect: 'deny',
+      vendors: { uhppoteReason: [7] },
       by: 'hub',
     },
     {
@@ -313,6 +315,7 @@ export const CODES = {
       en: 'The first card (duty card) has not been shown yet.',
       zh: '首卡未刷',
       effect: 'deny',
+      vendors: { uhppoteReason: [10] },
       by: 'controller',
     },
     {
@@ -320,6 +323,7 @@ export const CODES = {
       en: 'More cards are needed to open.',
       zh: '需多卡同时验证',
       effect: 'deny',
+      vendors: { uhppoteReason: [9] },
       by: 'controller',
     },
     {

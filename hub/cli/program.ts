@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import * as alert from './alert.js';
 import * as banks from './banks.js';
+import * as bridge from './bridge.js';
 import * as connector from './connector.js';
+import * as controllers from './controllers.js';
 import * as decide from './decide.js';
 import * as demo from './demo.js';
 import * as doctor from './doctor.js';
@@ -50,6 +52,8 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   banks,
   reader,
   sip2,
+  controllers,
+  bridge,
   connector,
   doctor,
 ];

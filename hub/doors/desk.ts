@@ -2,13 +2,13 @@
  * What a controller may ask of the hub: its list, signed; to note the version that it holds; to take its events; and
  * what operators ask: who holds what, which revocations are not confirmed, which events are missing.
  */
-import type { ControllerList, RemovedCard } from '../../contracts/types.js';
+import type { ControllerList } from '../../contracts/types.js';
 import type { ControllerConfig } from '../config/types.js';
 import type { HubView } from '../views/view.js';
 import type { Statement } from './allow-list.js';
 import { doorTerms } from './build.js';
-import type { IndexRange } from './index-ranges.js';
 import type { AllowLists } from './lists.js';
+import { reportOf, revocationsOf, type ControllerReport, type Revocation } from './report.js';
 import type { Signer } from './signing.js';
 import type { ControllerState } from './state.js';
 
@@ -33,29 +33,6 @@ export interface ServedList {
   readonly changed?: readonly string[];
   /** Of a delta: numbers without an entry. */
   readonly removed?: readonly string[];
-}
-
-export interface ControllerReport {
-  readonly id: string;
-  /** Version that the hub would send; 0: none was made yet. */
-  readonly version: number;
-  readonly entries: number;
-  readonly truncated: boolean;
-  readonly held: { readonly version: number; readonly at: number } | null;
-  /** Revocations that it has not confirmed; those for a loss among them. */
-  readonly unconfirmed: number;
-  readonly unconfirmedLosses: number;
-  /** Epoch ms of the oldest of them. */
-  readonly oldestUnconfirmedAt: number | null;
-  readonly events: { readonly last: number; readonly gaps: readonly IndexRange[] };
-}
-
-export interface Revocation {
-  readonly card: string;
-  readonly reason: string;
-  /** Epoch ms at which the first list without it was made. */
-  readonly since: number;
-  readonly unconfirmedBy: readonly { readonly controller: string; readonly holds: number | null }[];
 }
 
 export class ControllerDesk {
@@ -109,7 +86,7 @@ export class ControllerDesk {
       await write(records, at);
       apply();
     });
-    return this.report(state);
+    return reportOf(state);
   }
 
   /** Events with these indexes are durable. */
@@ -128,38 +105,16 @@ export class ControllerDesk {
   }
 
   reports(): ControllerReport[] {
-    return [...this.parts.lists.states.values()].map((state) => this.report(state));
+    return [...this.parts.lists.states.values()].map(reportOf);
   }
 
-  report(state: ControllerState): ControllerReport {
-    const open = unconfirmed(state);
-    const { heldVersion, heldAt } = state;
-    return {
-      id: state.config.id,
-      version: state.listVersion,
-      entries: state.entries.size,
-      truncated: state.truncated,
-      held: heldVersion === null || heldAt === null ? null : { version: heldVersion, at: heldAt },
-      unconfirmed: open.length,
-      unconfirmedLosses: open.filter(({ reason }) => reason === 'DENY_LOST').length,
-      oldestUnconfirmedAt: open.length === 0 ? null : Math.min(...open.map(({ since }) => since)),
-      events: { last: state.received.last, gaps: state.received.gaps() },
-    };
+  report(id: string): ControllerReport | undefined {
+    const state = this.parts.lists.states.get(id);
+    return state && reportOf(state);
   }
 
-  /** Unconfirmed ones by card, the oldest first. */
   revocations(card?: string): Revocation[] {
-    const found = new Map<string, { -readonly [K in keyof Revocation]: Revocation[K] }>();
-    for (const state of this.parts.lists.states.values()) {
-      for (const { cardKey, reason, since } of unconfirmed(state)) {
-        if (card !== undefined && card !== cardKey) continue;
-        const one = found.get(cardKey) ?? { card: cardKey, reason, since, unconfirmedBy: [] };
-        one.since = Math.min(one.since, since);
-        one.unconfirmedBy = [...one.unconfirmedBy, { controller: state.config.id, holds: state.heldVersion }];
-        found.set(cardKey, one);
-      }
-    }
-    return [...found.values()].sort((a, b) => a.since - b.since);
+    return revocationsOf(this.parts.lists.states.values(), card);
   }
 
   async #statement(state: ControllerState): Promise<{ etag: string; version: number; jws: string }> {
@@ -181,11 +136,6 @@ export class ControllerDesk {
     this.#statements.set(config.id, made);
     return made;
   }
-}
-
-function unconfirmed(state: ControllerState): RemovedCard[] {
-  const { heldVersion } = state;
-  return [...state.removed.values()].filter(({ listVersion }) => (heldVersion ?? 0) < listVersion);
 }
 
 /** Sooner where a door of it closes by the age of the data. */

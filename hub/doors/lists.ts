@@ -184,10 +184,11 @@ export class AllowLists {
         const timer = setTimeout(resolve, ANEW_EVERY_MS);
         const end = (): void => {
           clearTimeout(timer);
+          signal.removeEventListener('abort', end);
           resolve();
         };
         this.marks.onMark(end);
-        signal.addEventListener('abort', end, { once: true });
+        signal.addEventListener('abort', end);
         if (signal.aborted || this.marks.cards.size > 0) end();
       });
       this.marks.onMark(() => undefined);

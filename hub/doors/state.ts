@@ -41,6 +41,8 @@ export class ControllerState {
   entries: ReadonlyMap<string, ListEntry> = new Map();
   profiles: readonly string[] = [];
   lines: readonly string[] = [];
+  /** Lines of the list, also of one that another process keeps. */
+  size = 0;
   /** Epoch ms up to which the entries are worked out; 0: not built since this process began. */
   until = 0;
   builtAt = 0;
@@ -67,8 +69,8 @@ export class ControllerState {
   load(record: ControllerList): void {
     this.#versions.set(record.listKey, record.version);
     if (record.part < 0) {
-      const { listVersion, digest, heldVersion, heldAt, received } = record;
-      Object.assign(this, { listVersion, digest, heldVersion, heldAt });
+      const { listVersion, digest, heldVersion, heldAt, received, entries: size } = record;
+      Object.assign(this, { listVersion, digest, heldVersion, heldAt, size });
       this.received.addAll(received);
     }
     for (const { cardKey, mark } of record.cards) this.#marks.set(cardKey, mark);
@@ -135,7 +137,7 @@ export class ControllerState {
     if (listVersion !== this.listVersion) this.#history.push({ version: listVersion, numbers });
     this.#forget();
     const { profiles, lines, digest } = change;
-    Object.assign(this, { entries, profiles, lines, digest, listVersion });
+    Object.assign(this, { entries, profiles, lines, digest, listVersion, size: entries.size });
     const used = new Set(profiles.map((line) => Number.parseInt(line, 10)));
     for (const [windows, number] of this.#windows) if (!used.has(number)) this.#windows.delete(windows);
     this.#noted(records);

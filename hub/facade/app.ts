@@ -227,7 +227,26 @@ function countersOf(metrics: Metrics): FacadeParts['counters'] {
   return { decided: (reason) => byReason.get(reason)?.(), audit: () => refused.inc() };
 }
 
-function addGauges(metrics: Metrics, { view, follower, decisions, now }: FacadeOptions): void {
+function controllerGauges(metrics: Metrics, desk: ControllerParts['desk'], now: () => number): void {
+  const sum = (of: 'unconfirmed' | 'unconfirmedLosses') => (): number =>
+    desk.reports().reduce((total, report) => total + report[of], 0);
+  metrics.gauge(
+    'cardhub_controller_unconfirmed_oldest_seconds',
+    'Age of the oldest revocation that a controller has not confirmed.',
+    () => {
+      const oldest = desk.reports().flatMap(({ oldestUnconfirmedAt }) => oldestUnconfirmedAt ?? []);
+      return oldest.length === 0 ? 0 : Math.max(0, now() - Math.min(...oldest)) / 1_000;
+    },
+  );
+  metrics.gauge(
+    'cardhub_controller_unconfirmed',
+    'Revocations that controllers have not confirmed, each counted by controller.',
+    sum('unconfirmed'),
+  );
+  metrics.gauge('cardhub_controller_unconfirmed_losses', 'Those for a loss.', sum('unconfirmedLosses'));
+}
+
+function addGauges(metrics: Metrics, { view, follower, decisions, now, controllers }: FacadeOptions): void {
   metrics.gauge('cardhub_view_ready', 'The view has caught up.', () => (follower.ready ? 1 : 0));
   metrics.gauge('cardhub_view_lag_records', 'Records committed but not applied.', () => follower.lag);
   metrics.gauge(
@@ -255,6 +274,7 @@ function addGauges(metrics: Metrics, { view, follower, decisions, now }: FacadeO
     () => new Map([...view.freshness.entries()].map(([id, asOf]) => [id, Math.max(0, now() - asOf) / 1_000])),
     'source_partition',
   );
+  if (controllers !== undefined) controllerGauges(metrics, controllers.desk, now);
   metrics.gauge('cardhub_decision_log_buffered', 'Decisions not written yet.', () => decisions.size);
   metrics.gauge(
     'cardhub_decision_log_dropped',

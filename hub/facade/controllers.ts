@@ -13,7 +13,8 @@
  */
 import type { Context } from 'hono';
 import type { ControllerConfig } from '../config/types.js';
-import type { ControllerDesk, ControllerReport, ServedList } from '../doors/desk.js';
+import type { ControllerDesk, ServedList } from '../doors/desk.js';
+import type { ControllerReport } from '../doors/report.js';
 import { header, readJson } from './body.js';
 import { callerOf, type Scope } from './caller.js';
 import type { Answerer } from './gate.js';
@@ -58,7 +59,7 @@ export function controllerRoutes({ desk, upload }: ControllerParts): ControllerR
       return controller instanceof Response ? controller : answer(c, controller);
     };
   const ID = '/v1/controllers/:id';
-  const of = (id: string) => json(eventsOf(reportOf(desk, id)));
+  const of = (id: string) => json(eventsOf(desk.report(id)));
   return [
     ['GET', '/v1/controllers/jwks.json', null, () => json(desk.jwks, { 'cache-control': 'max-age=3600' })],
     ['GET', `${ID}/allow-list`, 'controller', forIts((c, { id }) => allowList(c, desk, id))],
@@ -137,11 +138,7 @@ async function events(
   }
   const indexes = parsed.upload.events.map(({ index }) => index);
   await desk.received(controller.id, indexes).catch(() => undefined); // the report comes right at the next upload
-  return json({ ...outcome, ...eventsOf(reportOf(desk, controller.id)) });
-}
-
-function reportOf(desk: ControllerDesk, id: string): ControllerReport | undefined {
-  return desk.reports().find((report) => report.id === id);
+  return json({ ...outcome, ...eventsOf(desk.report(controller.id)) });
 }
 
 function eventsOf(report: ControllerReport | undefined): ControllerReport['events'] {

@@ -104,7 +104,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     intake.attach(owner);
     ending.push(startMaintenance(hub, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
-    const local = await startLocal(hub, { journal, view, matching }, status);
+    const local = await startLocal(hub, { journal, view, matching, controllers }, status);
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
@@ -300,9 +300,16 @@ async function followCommands(
   }
 }
 
+interface LocalParts {
+  readonly journal: Journal;
+  readonly view: HubView;
+  readonly matching: MatchingTask | null;
+  readonly controllers: ControllersTask | null;
+}
+
 async function startLocal(
   hub: HubParts,
-  { journal, view, matching }: { journal: Journal; view: HubView; matching: MatchingTask | null },
+  { journal, view, matching, controllers }: LocalParts,
   status: () => HubStatus,
 ): Promise<LocalServer> {
   return serveLocal(hub.config.dataDir, {
@@ -322,6 +329,10 @@ async function startLocal(
       await journal.append([record]);
       return { version, from };
     },
+    controllers: async () => ({
+      controllers: controllers?.desk.reports() ?? [],
+      revocations: controllers?.desk.revocations() ?? [],
+    }),
     'match-banks': async (body) => (await matching?.match(body as MatchRequest)) ?? [],
   });
 }
