@@ -11,6 +11,7 @@ import { codesGenerator } from './generate/codes.js';
 import type { Generator } from './generate/generator.js';
 import { itemsGenerator } from './generate/items.js';
 import { openapiGenerator } from './generate/openapi.js';
+import { referenceGenerator } from './generate/reference.js';
 import { typesGenerator } from './generate/types.js';
 
 const generators: readonly Generator[] = [
@@ -18,6 +19,7 @@ const generators: readonly Generator[] = [
   codesGenerator,
   catalogueGenerator,
   openapiGenerator,
+  referenceGenerator,
   connectorReference,
   itemsGenerator,
 ];

@@ -10,6 +10,7 @@
  *   POST /v1/library/…           the library desk: authenticate, checkout, checkin library.ts
  *   GET  /v1/decisions/{id}      why was it decided so                          explain.ts
  *   …    /v1/controllers …       lists, confirmations and events of doors       controllers.ts
+ *   GET  /docs /openapi.yaml     what can be asked here                         docs.ts
  *   GET  /livez /readyz /metrics for those who run it                           health.ts
  *   POST /intake/{source}        what upstreams send by themselves (mounted)    intake.ts
  *   /registry                    the schemas (mounted by the caller)            registry.ts
@@ -36,6 +37,7 @@ import { decisionExplained } from './explain.js';
 import type { Explanation } from './explain.js';
 import { createGuard } from './gate.js';
 import type { Access, Answerer, Guard } from './gate.js';
+import { docs } from './docs.js';
 import { livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
@@ -128,6 +130,7 @@ export function createFacade(options: FacadeOptions): Hono {
   }
   route('GET', '/livez', livez());
   route('GET', '/readyz', readyz(options.follower, options.view, [...(options.checks ?? []), watch.check]));
+  for (const path of ['/docs', '/openapi.yaml'] as const) route('GET', path, docs(path));
   own('GET', '/metrics', 'operate', () => {
     return new Response(metrics.text(), {
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
