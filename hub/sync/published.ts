@@ -2,6 +2,7 @@ import { kindOf } from '../../transforms/kinds.js';
 import { recordHash, type DigestSum } from '../log/digest.js';
 import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../log/log.js';
 import { DigestTable } from '../tables/digest-table.js';
+import { HashWindow, numberOf } from '../tables/hash-window.js';
 import { ValueTable } from '../tables/value-table.js';
 
 /**
@@ -10,7 +11,7 @@ import { ValueTable } from '../tables/value-table.js';
  * more than a cache (rule 13). Change detection compares bytes: values are functions of the source row.
  */
 
-/** Events within which a repeat is recognised, for each stream: the newest so many (rule 7). */
+/** Events within which a repeat is recognised, for each stream: at least the newest so many (rule 7). */
 export const EVENT_WINDOW = 300_000;
 
 /** Another writer's transaction ends by its timeout (10 s) and the coordinator's look for such (10 s). */
@@ -49,22 +50,22 @@ export interface EventMemory {
 
 /** The newest events of the window: what a stream that pulls needs. */
 export function newestEvents(): EventMemory {
-  const contents = new BoundedMap<string>(EVENT_WINDOW);
+  const contents = new HashWindow(EVENT_WINDOW);
   return {
     window: EVENT_WINDOW,
     compare(eventId, content) {
       const before = contents.get(eventId);
       if (before === undefined) return 'absent';
-      return before === content ? 'same' : 'other';
+      return before === numberOf(content) ? 'same' : 'other';
     },
-    add: (eventId, content) => contents.set(eventId, content),
+    add: (eventId, content) => contents.set(eventId, numberOf(content)),
   };
 }
 
 export class Published {
   readonly #kept = new Map<string, ValueTable>();
   readonly #digests = new Map<string, DigestTable>();
-  readonly #tuples = new BoundedMap<string>(EVENT_WINDOW);
+  readonly #tuples = new HashWindow(EVENT_WINDOW);
 
   constructor(
     topics: OwnedTopics,
@@ -148,23 +149,9 @@ export class Published {
   /** True when an earlier event had this tuple; the first one's id is kept. */
   repeats(tuple: string, eventId: string): boolean {
     const first = this.#tuples.get(tuple);
-    if (first === undefined) this.#tuples.set(tuple, eventId);
-    return first !== undefined && first !== eventId;
-  }
-}
-
-/** Insertion-ordered map that forgets its oldest entries beyond a limit. */
-class BoundedMap<V> {
-  readonly #map = new Map<string, V>();
-  constructor(readonly limit: number) {}
-  get(key: string): V | undefined {
-    return this.#map.get(key);
-  }
-  set(key: string, value: V): void {
-    this.#map.set(key, value);
-    if (this.#map.size <= this.limit) return;
-    const oldest = this.#map.keys().next();
-    if (oldest.done !== true) this.#map.delete(oldest.value);
+    const event = numberOf(eventId);
+    if (first === undefined) this.#tuples.set(tuple, event);
+    return first !== undefined && first !== event;
   }
 }
 
