@@ -323,7 +323,8 @@ function proofOf(
   };
 }
 
-function notCompared({ source, stream }: StreamDeps, why: string): UpstreamProof {
+/** @param why in words that a person understands */
+export function notCompared({ source, stream }: StreamDeps, why: string): UpstreamProof {
   const { asOf: _, ...figures } = nothing();
   const side: Side = { count: 0, hash: '0'.repeat(32) };
   const { name } = stream.spec;

@@ -37,6 +37,7 @@ import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { replicaName } from './replica.js';
 import { openRights } from './rights.js';
 import { statusOf, type HubStatus } from './status.js';
+import { upstreamPages } from './upstream-pages.js';
 
 /**
  * The running hub: pulls what it owns, follows the log, answers, takes commands on its local socket.
@@ -333,6 +334,7 @@ async function startLocal(
       controllers: controllers?.desk.reports() ?? [],
       revocations: controllers?.desk.revocations() ?? [],
     }),
+    'upstream-page': upstreamPages(hub.streams),
     'match-banks': async (body) => (await matching?.match(body as MatchRequest)) ?? [],
   });
 }
