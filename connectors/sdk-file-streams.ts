@@ -1,7 +1,10 @@
 import {
   ConnectorError,
+  streamsOf,
   type CheckResult,
+  type Connector,
   type ConnectorContext,
+  type ConnectorSpec,
   type Cursor,
   type Page,
   type SourceRow,
@@ -221,4 +224,30 @@ export async function checkFiles(
     if (!(error instanceof ConnectorError)) throw error;
     return [{ name, ok: false, detail: error.message }];
   }
+}
+
+/** A stream over files and the reader of its rows. */
+export interface FilePart {
+  readonly reader: RowReader;
+  readonly stream: Stream;
+}
+
+/** A connector whose streams are those that its options configure. */
+export function fileConnector(spec: ConnectorSpec, parts: ReadonlyMap<string, FilePart>): Connector {
+  return {
+    spec,
+    streams: [...parts.keys()],
+    async check(signal) {
+      const results: CheckResult[] = [];
+      for (const [name, { reader, stream }] of parts) {
+        results.push(...(await checkFiles(name, reader, stream, signal)));
+      }
+      return results;
+    },
+    stream: streamsOf(
+      spec.kind,
+      [...parts.values()].map(({ stream }) => stream),
+    ),
+    close: async () => undefined,
+  };
 }

@@ -188,6 +188,17 @@ export interface Connector {
   close(): Promise<void>;
 }
 
+/** `Connector.stream` of a connector with these streams. */
+export function streamsOf(kind: string, streams: Iterable<Stream>): Connector['stream'] {
+  const byName = new Map([...streams].map((stream) => [stream.spec.name, stream]));
+  return (name) => {
+    const stream = byName.get(name);
+    if (stream !== undefined) return stream;
+    const known = [...byName.keys()].join(', ');
+    throw new ConnectorError('CONFIG', `${kind} has no stream "${name}"; it has: ${known}`, 'never');
+  };
+}
+
 /** Everything that comes in from outside, injected. */
 export interface ConnectorContext {
   /** The instance's name in hub.yaml, e.g. `core`. */

@@ -172,9 +172,7 @@ describe('money in export files', () => {
       'accounts',
     ]);
     expect(open(cards).streams).toEqual(['cards']);
-    expect(() => open(cards).stream('accounts')).toThrow(
-      /no options for stream "accounts"; configured: cards/,
-    );
+    expect(() => open(cards).stream('accounts')).toThrow(/has no stream "accounts"; it has: cards/);
   });
 
   it('holds a folder of cards without columns for a mistake', () => {

@@ -5,6 +5,7 @@ import {
   type ConnectorSpec,
   type Stream,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { reparseJson } from '../sdk-pages.js';
 import { swipesStream } from './spec.js';
@@ -57,11 +58,7 @@ export const accessControllers: ConnectorFactory = {
     return {
       spec: accessControllersSpec,
       check: async () => [],
-      stream(name) {
-        if (name === swipes.name) return stream;
-        const message = `access-control/controllers has no stream "${name}"; it has: swipes`;
-        throw new ConnectorError('CONFIG', message, 'never');
-      },
+      stream: streamsOf(accessControllersSpec.kind, [stream]),
       close: async () => undefined,
     };
   },

@@ -5,17 +5,10 @@ import {
   type ConnectorFactory,
   type ConnectorSpec,
   type JsonSchema,
-  type Stream,
   type StreamSpec,
 } from '../sdk.js';
-import { checkFiles, distinctListing, fileFeed, fileListing } from '../sdk-file-streams.js';
-import {
-  fileProfileProperties,
-  openRows,
-  withFileDefaults,
-  type FileProfile,
-  type RowReader,
-} from '../sdk-files.js';
+import { distinctListing, fileFeed, fileListing, fileConnector, type FilePart } from '../sdk-file-streams.js';
+import { fileProfileProperties, openRows, withFileDefaults, type FileProfile } from '../sdk-files.js';
 import {
   doorColumns,
   doorMaker,
@@ -185,35 +178,12 @@ export const accessFilesSpec: ConnectorSpec = {
 export const accessFiles: ConnectorFactory = {
   spec: accessFilesSpec,
   open(given: Record<string, unknown>, context: ConnectorContext): Connector {
-    const parts = openParts(given, context);
-    return {
-      spec: accessFilesSpec,
-      streams: [...parts.keys()],
-      async check(signal) {
-        const results = [];
-        for (const [name, { reader, stream }] of parts) {
-          results.push(...(await checkFiles(name, reader, stream, signal)));
-        }
-        return results;
-      },
-      stream(name) {
-        const part = parts.get(name);
-        if (part !== undefined) return part.stream;
-        const known = [...parts.keys()].join(', ');
-        throw new ConnectorError('CONFIG', `no options for stream "${name}"; configured: ${known}`, 'never');
-      },
-      close: async () => undefined,
-    };
+    return fileConnector(accessFilesSpec, openParts(given, context));
   },
 };
 
-interface Part {
-  readonly reader: RowReader;
-  readonly stream: Stream;
-}
-
-function openParts(options: AccessFilesOptions, context: ConnectorContext): ReadonlyMap<string, Part> {
-  const parts = new Map<string, Part>();
+function openParts(options: AccessFilesOptions, context: ConnectorContext): ReadonlyMap<string, FilePart> {
+  const parts = new Map<string, FilePart>();
   const { doors, grants, swipes } = options;
   if (doors !== undefined) {
     const reader = openRows(withFileDefaults(doors, 'doors.'), doorMaker(makerOptions(doors)), context);

@@ -8,6 +8,7 @@ import {
   type Page,
   type Stream,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import {
   createHttp,
@@ -123,16 +124,7 @@ export const accessRest: ConnectorFactory = {
         });
         return [clock, doors];
       },
-      stream(name) {
-        const stream = byName.get(name);
-        if (stream !== undefined) return stream;
-        const known = [...byName.keys()].join(', ');
-        throw new ConnectorError(
-          'CONFIG',
-          `access-control/rest has no stream "${name}"; it has: ${known}`,
-          'never',
-        );
-      },
+      stream: streamsOf(accessRestSpec.kind, byName.values()),
       clockSkewMs: skew,
       close: () => http.close(),
     };

@@ -5,6 +5,7 @@ import {
   type Connector,
   type ConnectorContext,
   type ConnectorFactory,
+  streamsOf,
 } from '../sdk.js';
 import type { HttpLimits } from '../sdk-http.js';
 import { checked } from '../sdk-pages.js';
@@ -88,14 +89,7 @@ export const bankSoap: ConnectorFactory = {
     return {
       spec: bankSoapSpec,
       check: (signal) => check({ client, profile, watched, context, skew }, signal),
-      stream(name) {
-        if (name === 'agreements' || name === 'recon') return streams[name];
-        throw new ConnectorError(
-          'CONFIG',
-          `bank/soap has no stream "${name}"; it has: agreements, recon`,
-          'never',
-        );
-      },
+      stream: streamsOf(bankSoapSpec.kind, [streams.agreements, streams.recon]),
       receive: (body) =>
         receiveNotice(body, { client, profile, merchant: options.merchant, now: context.now }),
       clockSkewMs: skew,

@@ -4,11 +4,9 @@ import type {
   ConnectorFactory,
   ConnectorSpec,
   JsonSchema,
-  Stream,
   StreamSpec,
 } from '../sdk.js';
-import { ConnectorError } from '../sdk.js';
-import { checkFiles, fileFeed, fileListing } from '../sdk-file-streams.js';
+import { fileFeed, fileListing, fileConnector, type FilePart } from '../sdk-file-streams.js';
 import {
   fileProfileProperties,
   openRows,
@@ -16,7 +14,6 @@ import {
   type FileProfile,
   type Header,
   type RowMaker,
-  type RowReader,
 } from '../sdk-files.js';
 import type { ColumnOptions } from '../sdk-columns.js';
 import { MONEY_STREAMS, moneyColumns, moneyMaker, type MoneyStream } from './money-columns.js';
@@ -191,34 +188,12 @@ export function cardMaker(
 export const cardFiles: ConnectorFactory = {
   spec: cardFilesSpec,
   open(given: Record<string, unknown>, context: ConnectorContext): Connector {
-    const parts = openParts(given as unknown as CardFilesOptions, context);
-    return {
-      spec: cardFilesSpec,
-      streams: [...parts.keys()],
-      async check(signal) {
-        const results = [];
-        for (const [name, { reader, stream }] of parts)
-          results.push(...(await checkFiles(name, reader, stream, signal)));
-        return results;
-      },
-      stream(name) {
-        const part = parts.get(name);
-        if (part !== undefined) return part.stream;
-        const known = [...parts.keys()].join(', ');
-        throw new ConnectorError('CONFIG', `no options for stream "${name}"; configured: ${known}`, 'never');
-      },
-      close: async () => undefined,
-    };
+    return fileConnector(cardFilesSpec, openParts(given as unknown as CardFilesOptions, context));
   },
 };
 
-interface Part {
-  readonly reader: RowReader;
-  readonly stream: Stream;
-}
-
-function openParts(options: CardFilesOptions, context: ConnectorContext): ReadonlyMap<string, Part> {
-  const parts = new Map<string, Part>();
+function openParts(options: CardFilesOptions, context: ConnectorContext): ReadonlyMap<string, FilePart> {
+  const parts = new Map<string, FilePart>();
   const specOf = (name: string): StreamSpec => {
     const spec = cardFilesSpec.streams.find((one) => one.name === name);
     if (spec === undefined) throw new Error(`card-core/files declares no stream ${name}`);

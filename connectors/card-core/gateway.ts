@@ -1,5 +1,4 @@
 import {
-  ConnectorError,
   type CheckResult,
   type Connector,
   type ConnectorContext,
@@ -7,6 +6,7 @@ import {
   type ConnectorSpec,
   type Stream,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, httpOptionsSchema, pageRowsSchema, type HttpLimits } from '../sdk-http.js';
 import { checked } from '../sdk-pages.js';
@@ -94,16 +94,7 @@ export const cardGateway: ConnectorFactory = {
     return {
       spec,
       check: (signal) => checkGateway([...streams.values()], skew, signal),
-      stream(name) {
-        const stream = streams.get(name);
-        if (stream !== undefined) return stream;
-        const known = [...streams.keys()].join(', ');
-        throw new ConnectorError(
-          'CONFIG',
-          `card-core/gateway has no stream "${name}"; it has: ${known}`,
-          'never',
-        );
-      },
+      stream: streamsOf(spec.kind, streams.values()),
       clockSkewMs: skew,
       close: () => http.close(),
     };

@@ -5,6 +5,7 @@ import {
   type ConnectorFactory,
   type ConnectorSpec,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
@@ -105,14 +106,7 @@ export const classroomsRest: ConnectorFactory = {
           };
         }),
       ],
-      stream(name) {
-        if (name === 'swipes') return stream;
-        throw new ConnectorError(
-          'CONFIG',
-          `classrooms/rest has no stream "${name}"; it has: swipes`,
-          'never',
-        );
-      },
+      stream: streamsOf(classroomsRestSpec.kind, [stream]),
       clockSkewMs: skew,
       close: () => http.close(),
     };

@@ -1,5 +1,4 @@
 import {
-  ConnectorError,
   type Connector,
   type ConnectorContext,
   type ConnectorFactory,
@@ -8,7 +7,7 @@ import {
   type Stream,
   type StreamSpec,
 } from '../sdk.js';
-import { checkFiles, fileFeed, fileListing } from '../sdk-file-streams.js';
+import { fileFeed, fileListing, fileConnector } from '../sdk-file-streams.js';
 import { fileProfileProperties, type FileProfile, type RowReader } from '../sdk-files.js';
 import { fixedColumn, openFixedRows, type FixedColumn, type FixedCut, type FixedRow } from '../sdk-fixed.js';
 import type { LoanRow, LoanStep, PatronRow } from './rows.js';
@@ -242,23 +241,6 @@ function openParts(
 export const deskExport: ConnectorFactory = {
   spec: deskExportSpec,
   open(given: Record<string, unknown>, context: ConnectorContext): Connector {
-    const parts = openParts(given, context);
-    return {
-      spec: deskExportSpec,
-      streams: [...parts.keys()],
-      async check(signal) {
-        const results = [];
-        for (const [name, { reader, stream }] of parts)
-          results.push(...(await checkFiles(name, reader, stream, signal)));
-        return results;
-      },
-      stream(name) {
-        const part = parts.get(name);
-        if (part !== undefined) return part.stream;
-        const known = [...parts.keys()].join(', ');
-        throw new ConnectorError('CONFIG', `no options for stream "${name}"; configured: ${known}`, 'never');
-      },
-      close: async () => undefined,
-    };
+    return fileConnector(deskExportSpec, openParts(given, context));
   },
 };

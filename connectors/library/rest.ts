@@ -7,6 +7,7 @@ import {
   type Page,
   type Stream,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type HttpAnswer, type HttpLimits } from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
@@ -197,15 +198,7 @@ export const libraryRest: ConnectorFactory = {
           return { ok: true, detail: `${page.rows.length} loans on the first page` };
         }),
       ],
-      stream(name) {
-        if (name === 'patrons') return patrons;
-        if (name === 'loans') return loans;
-        throw new ConnectorError(
-          'CONFIG',
-          `library/rest has no stream "${name}"; it has: patrons, loans`,
-          'never',
-        );
-      },
+      stream: streamsOf(libraryRestSpec.kind, [patrons, loans]),
       clockSkewMs: skew,
       close: () => pool.close(),
     };

@@ -5,6 +5,7 @@ import {
   type ConnectorFactory,
   type ConnectorSpec,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
@@ -147,15 +148,7 @@ export const lockersRest: ConnectorFactory = {
           return { ok: true, detail: `${page.total ?? page.rows.length} boxes` };
         }),
       ],
-      stream(name) {
-        if (name === 'lockers') return lockers;
-        if (name === 'uses') return uses;
-        throw new ConnectorError(
-          'CONFIG',
-          `lockers/rest has no stream "${name}"; it has: lockers, uses`,
-          'never',
-        );
-      },
+      stream: streamsOf(lockersRestSpec.kind, [lockers, uses]),
       clockSkewMs: skew,
       close: () => http.close(),
     };

@@ -7,6 +7,7 @@ import {
   type ConnectorSpec,
   type JsonSchema,
   type Stream,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
 import { isObject } from '../sdk-json.js';
@@ -15,9 +16,9 @@ import { DELIVERY_MS_MAX, type ReportedState } from './orders.js';
 import { codeOf, neverHere, outcomeOf, probeStream } from './probe.js';
 import { cursorOf, purchasePage, startOfLog, type PurchaseEntry } from './purchases.js';
 import { roomPath, type PowerRoomRow, type PowerVendorRow } from './rows.js';
-import { PAGE_CALLS, powerOptions, powerStreams } from './spec.js';
+import { powerOptions, powerStreams } from './spec.js';
 import { shanghaiTime } from './time.js';
-import { walkPage, type Branch, type Cascade } from './walk.js';
+import { roomListing, type Branch, type Cascade } from './walk.js';
 
 interface Options extends TsmKeys {
   readonly url: string;
@@ -137,16 +138,7 @@ export const powerCascade: ConnectorFactory = {
         }),
         await checked('application', signal, () => checkApplication(tsm, options.aid, signal)),
       ],
-      stream(name) {
-        const stream = byName.get(name);
-        if (stream !== undefined) return stream;
-        const known = [...byName.keys()].join(', ');
-        throw new ConnectorError(
-          'CONFIG',
-          `power/cascade has no stream "${name}"; it has: ${known}`,
-          'never',
-        );
-      },
+      stream: streamsOf(powerCascadeSpec.kind, byName.values()),
       clockSkewMs: skew,
       close: () => http.close(),
     };
@@ -216,21 +208,7 @@ function roomStream(tsm: Tsm, options: Options, context: ConnectorContext): Stre
     children: (ids, signal) => level(tsm, options, ids, signal),
     room: (branches, signal) => readRoom(tsm, options, branches, signal),
   };
-  const limits = {
-    pageRows: options.pageRows ?? 100,
-    pageCalls: PAGE_CALLS,
-    parallel: options.parallel ?? 4,
-  };
-  return {
-    spec: rooms,
-    reparse: reparseJson,
-    feedStart: async () => null,
-    changes: async () => neverHere(rooms, 'feed'),
-    snapshotPage: async (cursor, signal) => {
-      signal.throwIfAborted();
-      return walkPage(cascade, cursor, limits, context.now(), signal);
-    },
-  };
+  return roomListing(rooms, cascade, options, context.now);
 }
 
 async function readRoom(

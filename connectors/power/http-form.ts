@@ -6,6 +6,7 @@ import {
   type ConnectorFactory,
   type ConnectorSpec,
   type Stream,
+  streamsOf,
 } from '../sdk.js';
 import { createHttp, expectOk, httpOptionsSchema, type HttpAnswer, type HttpLimits } from '../sdk-http.js';
 import { excerpt, isObject, parseJson } from '../sdk-json.js';
@@ -14,9 +15,9 @@ import { DELIVERY_MS_MAX, type ReportedState } from './orders.js';
 import { codeOf, neverHere, outcomeOf, probeStream } from './probe.js';
 import { cursorOf, purchasePage, startOfLog, type PurchaseEntry } from './purchases.js';
 import { roomPath, type PowerRoomRow, type PowerVendorRow } from './rows.js';
-import { PAGE_CALLS, powerOptions, powerStreams } from './spec.js';
+import { powerOptions, powerStreams } from './spec.js';
 import { shanghaiTime } from './time.js';
-import { walkPage, type Branch, type Cascade } from './walk.js';
+import { roomListing, type Branch, type Cascade } from './walk.js';
 
 type OrderStep = components['schemas']['OrderStep'];
 
@@ -150,16 +151,7 @@ export const powerForm: ConnectorFactory = {
           };
         }),
       ],
-      stream(name) {
-        const stream = byName.get(name);
-        if (stream !== undefined) return stream;
-        const known = [...byName.keys()].join(', ');
-        throw new ConnectorError(
-          'CONFIG',
-          `power/http-form has no stream "${name}"; it has: ${known}`,
-          'never',
-        );
-      },
+      stream: streamsOf(powerFormSpec.kind, byName.values()),
       clockSkewMs: skew,
       close: () => http.close(),
     };
@@ -225,21 +217,7 @@ function roomStream(call: Call, options: Options, context: ConnectorContext): St
     children: (ids, signal) => level(call, ids, signal),
     room: (branches, signal) => readRoom(call, options.system, branches, well, signal),
   };
-  const limits = {
-    pageRows: options.pageRows ?? 100,
-    pageCalls: PAGE_CALLS,
-    parallel: options.parallel ?? 4,
-  };
-  return {
-    spec: rooms,
-    reparse: reparseJson,
-    feedStart: async () => null,
-    changes: async () => neverHere(rooms, 'feed'),
-    snapshotPage: async (cursor, signal) => {
-      signal.throwIfAborted();
-      return walkPage(cascade, cursor, limits, context.now(), signal);
-    },
-  };
+  return roomListing(rooms, cascade, options, context.now);
 }
 
 async function readRoom(

@@ -1,9 +1,9 @@
 import {
-  ConnectorError,
   type Connector,
   type ConnectorContext,
   type ConnectorFactory,
   type ConnectorSpec,
+  streamsOf,
 } from '../sdk.js';
 import { checkFiles, fileListing } from '../sdk-file-streams.js';
 import {
@@ -115,10 +115,7 @@ export const roomMap: ConnectorFactory = {
     return {
       spec: roomMapSpec,
       check: (signal) => checkFiles('rooms', reader, listing, signal),
-      stream(name) {
-        if (name === 'rooms') return listing;
-        throw new ConnectorError('CONFIG', `power/room-map has no stream "${name}"; it has: rooms`, 'never');
-      },
+      stream: streamsOf(roomMapSpec.kind, [listing]),
       close: async () => undefined,
     };
   },

@@ -1,7 +1,9 @@
-import { ConnectorError, type Page } from '../sdk.js';
+import { ConnectorError, type Page, type Stream, type StreamSpec } from '../sdk.js';
 import { isObject } from '../sdk-json.js';
-import { lazyRow } from '../sdk-pages.js';
+import { lazyRow, reparseJson } from '../sdk-pages.js';
+import { neverHere } from './probe.js';
 import { roomIds, roomPath, type PowerRoomRow } from './rows.js';
+import { PAGE_CALLS } from './spec.js';
 
 /**
  * A listing of rooms out of a cascade, area by area down to the room: neither vendor lists all rooms in one call.
@@ -124,4 +126,25 @@ async function childrenOf(walk: Walk, ids: readonly string[]): Promise<readonly 
     }
   });
   return children;
+}
+
+/** The listing of all rooms of a vendor. */
+export function roomListing(
+  spec: StreamSpec,
+  cascade: Cascade,
+  options: { readonly pageRows?: number; readonly parallel?: number },
+  now: () => number,
+): Stream {
+  const { pageRows = 100, parallel = 4 } = options;
+  const limits = { pageRows, pageCalls: PAGE_CALLS, parallel };
+  return {
+    spec,
+    reparse: reparseJson,
+    feedStart: async () => null,
+    changes: async () => neverHere(spec, 'feed'),
+    snapshotPage: async (cursor, signal) => {
+      signal.throwIfAborted();
+      return walkPage(cascade, cursor, limits, now(), signal);
+    },
+  };
 }

@@ -10,6 +10,7 @@ import {
   type Page,
   type SourceRow,
   type Stream,
+  streamsOf,
 } from '../sdk.js';
 import { isObject, parseJson } from '../sdk-json.js';
 import { checked, lazyRow, reparseJson } from '../sdk-pages.js';
@@ -148,11 +149,7 @@ export const referenceData: ConnectorFactory = {
           return { ok: true, detail: `${path}: ${rows.length} entries` };
         }),
       ],
-      stream(name) {
-        if (name === 'service-points') return points;
-        const message = `reference-data/file has no stream "${name}"; it has: service-points`;
-        throw new ConnectorError('CONFIG', message, 'never');
-      },
+      stream: streamsOf(referenceDataSpec.kind, [points]),
       close: async () => undefined,
     };
   },

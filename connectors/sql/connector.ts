@@ -10,6 +10,7 @@ import {
   type JsonSchema,
   type Stream,
   type StreamSpec,
+  streamsOf,
 } from '../sdk.js';
 import { openLink, type Link } from './connection.js';
 import type { Dialect } from './dialect.js';
@@ -226,12 +227,10 @@ function connectorOf(spec: ConnectorSpec, dialect: Dialect, parts: ReadonlyMap<s
       for (const [name, part] of parts) results.push(await checkPart(name, part, dialect, signal));
       return results;
     },
-    stream(name) {
-      const part = parts.get(name);
-      if (part !== undefined) return part.stream;
-      const known = [...parts.keys()].join(', ');
-      throw new ConnectorError('CONFIG', `no options for stream "${name}"; configured: ${known}`, 'never');
-    },
+    stream: streamsOf(
+      spec.kind,
+      [...parts.values()].map(({ stream }) => stream),
+    ),
     async clockSkewMs(signal) {
       const [part] = parts.values();
       if (part === undefined) return 0;
