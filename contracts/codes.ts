@@ -444,6 +444,11 @@ export const CODES = {
       en: 'The upstream reported a step that contradicts an earlier one of this order.',
       zh: '订单状态前后矛盾',
     },
+    {
+      code: 'TIMETABLE_DIFFERS',
+      en: "The console's copy of the timetable says something else than the academic office.",
+      zh: '中控课表与教务课表不一致',
+    },
   ],
 
   /** Classes of persons. 人员类别 */

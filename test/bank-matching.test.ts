@@ -1,8 +1,10 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { FORM_SYSTEM } from '../campus/power/form.js';
+import { CODE_SYSTEMS, roomMapCsv } from '../campus/power/room-map.js';
 import { startCampus, type Campus } from '../campus/start.js';
 import type { TopUpRow } from '../connectors/card-core/money-rows.js';
 import { topUpsStream } from '../connectors/card-core/spec.js';
@@ -13,11 +15,16 @@ import { TOPICS, type BankEntry, type BankFile, type ReconCase, type TopUp } fro
 import { runCli } from '../hub/cli/program.js';
 import { loadConfig } from '../hub/config/load.js';
 import type { BankConfig } from '../hub/config/types.js';
+import { matchingId } from '../hub/desk/bank-recon.js';
+import { openCaseWriter } from '../hub/desk/case-writer.js';
 import { proveTopics } from '../hub/desk/reconcile.js';
 import { openEmbeddedLog } from '../hub/log/embedded/index.js';
 import type { Log } from '../hub/log/log.js';
 import { openCodecs, recordCodec } from '../hub/run/codec.js';
+import { matchOne } from '../hub/run/bank-matching.js';
+import { openHub } from '../hub/run/hub.js';
 import { openJournal } from '../hub/run/journal.js';
+import { syncOnce } from '../hub/run/once.js';
 import { startRuntime, type Runtime } from '../hub/run/runtime.js';
 import type { RecordCodec } from '../hub/sync/rows.js';
 import { endOfDay, parseDate, startOfDay } from '../transforms/time.js';
@@ -233,6 +240,113 @@ describe('the running hub matches the books of a bank and the core', () => {
     expect(cases.get(`sea:20260909:${missing!.cardReference}`)?.stateReason).toBe('BOOKS_AGREE');
     const proof = await proveTopics(runtime.hub.log, runtime.hub.codec);
     expect(proof.filter(({ outcome }) => outcome !== 'equal')).toEqual([]);
+  });
+});
+
+describe('electricity, paid at the bank and delivered by the vendor', () => {
+  const DAY_OF = (parseDate('2026-09-10') as { days: number }).days;
+
+  it('that was debited and never delivered is a case for the dorm office, from sockets to case', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cardhub-power-matching-'));
+    const clock = { now: MORNING + 12 * 3_600_000, rate: 0 };
+    const campus = await startCampus({ dir: join(dir, 'campus'), seed: 11, people: 120, life: false, clock });
+    const pass = (minutes: number): void => {
+      campus.clock.set({ advanceMs: minutes * 60_000 });
+      campus.advance();
+    };
+    mkdirSync(join(dir, 'rooms'));
+    writeFileSync(join(dir, 'rooms', 'rooms.csv'), roomMapCsv(campus.world));
+    const { credentials } = campus.bank;
+    const config = {
+      ...{ version: 1, tenant: 'demo', data: './hub', log: { engine: 'embedded' } },
+      sources: {
+        // Whose numbers the others speak in; nothing is read of it here.
+        core: {
+          connector: 'card-core/files',
+          options: { folder: '.', columns: { cardno: 'cardno' } },
+          streams: { cards: { enabled: false } },
+        },
+        rooms: { connector: 'power/room-map', options: { folder: './rooms', complete: 'always' } },
+        pingdu: {
+          connector: 'power/http-form',
+          options: {
+            url: campus.urls.powerForm,
+            system: FORM_SYSTEM,
+            apiKey: campus.credentials.power.formApiKey,
+          },
+          mapping: { roomSystem: CODE_SYSTEMS.north, cardSource: 'core' },
+          streams: { rooms: { after: ['rooms/rooms'] }, purchases: { after: ['rooms/rooms'] } },
+        },
+        sea: {
+          connector: 'bank/soap',
+          options: {
+            ...{ profile: 'wss-utf8', url: `${campus.urls.bank}/wss`, merchant: credentials.merchant },
+            ...{
+              privateKey: credentials.school.privateKeyPem,
+              certificate: credentials.school.certificatePem,
+            },
+            ...{ bankCertificates: [credentials.bankCertificatePem], recon: { from: '20260910' } },
+          },
+          mapping: { personSource: 'core' },
+        },
+      },
+      banks: { sea: { power: [{ source: 'pingdu' }] } },
+    };
+    writeFileSync(join(dir, 'hub.yaml'), stringify(config));
+    const specs = Object.values(connectors).map(({ spec }) => spec);
+    const loaded = loadConfig(join(dir, 'hub.yaml'), { env: {}, specs });
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+    /** Everything once, then the books of that day. */
+    const matched = async () => {
+      const options = { connectors: Object.values(connectors), now: () => campus.clock.now(), once: true };
+      const hub = await openHub(loaded.config, options);
+      const stop = new AbortController();
+      try {
+        hub.follow(stop.signal);
+        const owns = () => true;
+        expect((await syncOnce({ ...hub, owns, random: () => 0.5, signal: stop.signal })).balanced).toBe(
+          true,
+        );
+        const { log, codec } = hub;
+        const writer = await openCaseWriter(log, codec, matchingId('demo'));
+        const deps = { log, codec, tenant: 'demo', banks: loaded.config.banks };
+        const days = await matchOne(deps, writer, { day: DAY_OF, bank: null });
+        await writer.close();
+        return { days, cases: [...(await casesIn(log, codec)).cases.values()] };
+      } finally {
+        stop.abort();
+        await hub.close();
+      }
+    };
+    const buy = (count: number): void => {
+      for (let i = 0; i < count; i += 1)
+        expect(campus.life({ event: 'buy-power', group: 'north' }).done).toBe(1);
+      pass(10);
+    };
+    buy(5);
+    campus.faults.add({ target: 'power-form', fault: 'no-delivery' });
+    buy(1);
+    // The order that is stuck stays so: nothing is lived through in the night.
+    campus.clock.set({ advanceMs: 12 * 3_600_000 });
+    const debited = campus.bank.books.loads('20260910').filter(({ code }) => code === '404102');
+    expect(debited).toHaveLength(6);
+    const stuck = debited.at(-1)!;
+    const found = await matched();
+    expect(found.days).toMatchObject([{ outcome: 'MATCHED', file: 'RECEIVED', open: 1 }]);
+    expect(found.days[0]?.totals?.VENDOR?.counts).toMatchObject({ EQUAL: 5, NOT_BOOKED_LOCALLY: 1 });
+    expect(found.cases).toMatchObject([
+      {
+        caseKey: `sea:20260910:${stuck.cardReference}`,
+        ...{ book: 'VENDOR', state: 'OPEN', advice: 'CALL_DORM_OFFICE', bankFen: stuck.amountFen },
+        ...{ localKey: `pingdu:${stuck.cardReference}`, personKey: `core:${stuck.customerNo}` },
+      },
+    ]);
+    campus.faults.clear();
+    pass(5);
+    const after = await matched();
+    expect(after.cases).toMatchObject([{ state: 'CLOSED', stateReason: 'BOOKS_AGREE' }]);
+    await campus.close();
+    rmSync(dir, { recursive: true, force: true });
   });
 });
 

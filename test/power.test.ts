@@ -63,6 +63,12 @@ function configuration(): object {
     data: './hub',
     log: { engine: 'embedded' },
     sources: {
+      // Whose numbers the vendors speak in; nothing is read of it here.
+      core: {
+        connector: 'card-core/files',
+        options: { folder: '.', columns: { cardno: 'cardno' } },
+        streams: { cards: { enabled: false } },
+      },
       rooms: { connector: 'power/room-map', options: { folder: './rooms', complete: 'always' } },
       'power-east': cascade('east'),
       'power-west': cascade('west'),

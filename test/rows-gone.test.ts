@@ -38,19 +38,19 @@ async function withHub<T>(use: (hub: HubParts) => Promise<T>): Promise<T> {
 }
 
 /** The cards stream without its feed: what a listing says takes effect by the listing. */
-const listingOnly = (hub: HubParts): HubParts['streams'] =>
+const listingOnly = (hub: HubParts, name = 'cards'): HubParts['streams'] =>
   hub.streams
-    .filter(({ deps }) => deps.id === 'demo/core/cards/0')
+    .filter(({ deps }) => deps.id === `demo/core/${name}/0`)
     .map(({ deps, ...planned }) => {
       const stream = { ...deps.stream, spec: { ...deps.stream.spec, feed: false } };
       return { ...planned, deps: { ...deps, stream } };
     });
 
-async function sync(): Promise<StreamReport> {
+async function sync(name = 'cards'): Promise<StreamReport> {
   return withHub(async (hub) => {
     const stop = new AbortController();
     hub.follow(stop.signal);
-    const streams = listingOnly(hub);
+    const streams = listingOnly(hub, name);
     const { signal } = stop;
     try {
       const report = await syncOnce({ ...hub, streams, owns: () => true, random: Math.random, signal });
@@ -112,5 +112,31 @@ describe('a core that suddenly lists 40 % fewer cards', () => {
     });
     expect((await sync()).held).toBe(0);
     expect(absent(await cards())).toHaveLength(gone);
+  });
+
+  it.each([
+    ['accounts', 'master.account'],
+    ['devices', 'master.device'],
+  ])('holds the absences of %s too', async (name, topic) => {
+    campus.faults.clear();
+    expect((await sync(name)).held).toBe(0);
+    const states = () =>
+      withHub(async (hub) => {
+        const found = new Map<string, string | null>();
+        for await (const { records } of hub.log.read({ topic, until: 'end' })) {
+          for (const { key, value } of records)
+            found.set(key, (hub.codec.decode(topic, value!) as { stateReason: string | null }).stateReason);
+        }
+        return found;
+      });
+    const before = await states();
+    expect(before.size).toBeGreaterThan(10);
+    campus.faults.add({ target: 'core', fault: 'rows-gone-40' });
+    const { held } = await sync(name);
+    expect(held).toBeGreaterThan(before.size * 0.25);
+    expect(await states()).toEqual(before);
+    campus.faults.clear();
+    expect((await sync(name)).held).toBe(0);
+    expect(await states()).toEqual(before);
   });
 });

@@ -58,6 +58,37 @@ describe('a card at a classroom console', () => {
     expect(wrong.dataQuality).toContain('CLOCK_SUSPECT');
   });
 
+  it('is checked against the academic office’s timetable where it was read, and marked where the console’s differs', () => {
+    const hour = (h: number, id = `C${h}`) => ({
+      id,
+      ...{
+        from: `2099-09-01T${String(h).padStart(2, '0')}:00:00+08:00`,
+        until: `2099-09-01T${h + 1}:40:00+08:00`,
+      },
+    });
+    const at = (time: string) => ({ occurredAt: `2099-09-01T${time}:00+08:00`, uploadedAt: null });
+    const timetable = [hour(10), hour(14)];
+    const seen = (over: object) => {
+      const { timetable: is, lessonId, dataQuality } = use({ ...at('10:05'), timetable, ...over });
+      return [is, lessonId, dataQuality];
+    };
+    expect(seen({ lesson: hour(10) })).toEqual(['IN_LESSON', 'C10', []]);
+    expect(seen({ lesson: null })).toEqual(['IN_LESSON', 'C10', ['TIMETABLE_DIFFERS']]);
+    expect(seen({ lesson: hour(9, 'OLD') }), 'an old copy').toEqual([
+      'IN_LESSON',
+      'C10',
+      ['TIMETABLE_DIFFERS'],
+    ]);
+    expect(seen({ lesson: null, ...at('12:30') }), 'between two lessons').toEqual(['NO_LESSON', null, []]);
+    expect(seen({ lesson: null, ...at('13:45') }), 'a little early').toEqual(['IN_LESSON', 'C14', []]);
+    expect(seen({ lesson: hour(14), ...at('12:30') })).toEqual(['OUTSIDE_LESSON', 'C14', []]);
+    expect(seen({ lesson: null, action: 'timer_off' }), 'a timer checks nobody').toEqual([
+      'NO_LESSON',
+      null,
+      [],
+    ]);
+  });
+
   it('that was refused keeps the vendor’s reason and ours', () => {
     expect(use({ action: 'refused', reason: '6' })).toMatchObject({
       kind: 'REFUSED',

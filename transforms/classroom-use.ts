@@ -76,15 +76,17 @@ export function mapClassroomSwipe(row: ClassroomSwipeRow, context: MapContext): 
       marks,
     );
     const upstreamReason = textOrNull(text(row.reason));
+    const kind = code(foldWidth(row.action).toLowerCase(), USE, profile.useKinds, 'action');
+    const lesson = lessonOf(row, kind, times.occurredAt, profile, marks);
     const dataQuality = quality(marks);
     const value: ClassroomUse = {
       eventId,
       source,
       roomKey,
       room: textOrNull(text(row.roomName)),
-      kind: code(foldWidth(row.action).toLowerCase(), USE, profile.useKinds, 'action'),
+      kind,
       ...holder,
-      ...lessonOf(row, times.occurredAt, profile, marks),
+      ...lesson,
       upstreamReason,
       reason: upstreamReason === null ? null : (codes.lookUp(upstreamReason, {}, profile.reasons) ?? null),
       occurredAt: times.occurredAt,
@@ -107,16 +109,52 @@ function naturalId(row: ClassroomSwipeRow): string {
   reject('REQUIRED_MISSING', 'id', 'expected id, or consoleId with index; came neither');
 }
 
+/**
+ * The lesson that counts: the academic office's where its timetable was read with the swipe, else the console's. Where
+ * the console's copy says something else than the office, the use is marked.
+ */
+function officeLesson(
+  { lesson: told, timetable }: ClassroomSwipeRow,
+  occurredAt: number,
+  { beforeLessonMs = MARGIN_MS, afterLessonMs = MARGIN_MS }: ClassroomProfile,
+  marks: Set<Mark>,
+): ClassroomSwipeRow['lesson'] {
+  if (timetable === undefined) return told;
+  const lessons = timetable.map((lesson, i) => ({
+    lesson,
+    from: requiredInstant(lesson.from, `timetable.${i}.from`),
+    until: requiredInstant(lesson.until, `timetable.${i}.until`),
+  }));
+  const during = lessons.find(({ from, until }) => from <= occurredAt && occurredAt < until);
+  const near = lessons.find(
+    ({ from, until }) => from - beforeLessonMs <= occurredAt && occurredAt < until + afterLessonMs,
+  );
+  if (told === null || told === undefined) {
+    if (during !== undefined) marks.add('TIMETABLE_DIFFERS');
+    return (during ?? near)?.lesson;
+  }
+  const [from, until] = [
+    requiredInstant(told.from, 'lesson.from'),
+    requiredInstant(told.until, 'lesson.until'),
+  ];
+  const same = lessons.find((one) => one.lesson.id === told.id);
+  if (same?.from !== from || same.until !== until) marks.add('TIMETABLE_DIFFERS');
+  return (during ?? same ?? near)?.lesson ?? told;
+}
+
 /** Checks the console's word: its copy of the timetable may be old, and its clock wrong. */
 function lessonOf(
   row: ClassroomSwipeRow,
+  kind: ClassroomUseKind,
   occurredAt: number,
   profile: ClassroomProfile,
-  marks: ReadonlySet<Mark>,
+  marks: Set<Mark>,
 ): Pick<ClassroomUse, 'lessonId' | 'lessonFrom' | 'lessonUntil' | 'timetable'> {
-  const { lesson } = row;
   const isTimed = !marks.has('CLOCK_SUSPECT');
   const checked = (found: TimetableCheck): TimetableCheck => (isTimed ? found : 'UNKNOWN');
+  // Only who switches on is checked.
+  const isChecked = isTimed && (kind === 'POWERED_ON' || kind === 'REFUSED');
+  const lesson = isChecked ? officeLesson(row, occurredAt, profile, marks) : row.lesson;
   if (lesson === undefined || lesson === null) {
     return { lessonId: null, lessonFrom: null, lessonUntil: null, timetable: checked('NO_LESSON') };
   }

@@ -65,7 +65,8 @@ export type Mark =
   | 'METER_UNREADABLE' // the vendor answered, without a reading
   | 'METER_STALE'
   | 'PAY_SOURCE_NOT_ALLOWED'
-  | 'ORDER_CONTRADICTED';
+  | 'ORDER_CONTRADICTED'
+  | 'TIMETABLE_DIFFERS'; // a console's copy of the timetable is not the academic office's
 
 export type Mapped =
   | {

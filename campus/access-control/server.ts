@@ -1,6 +1,6 @@
 import type { Struck } from '../faults.js';
 import type { Answer, Asked, Upstream } from '../serve.js';
-import { countLeft, isHidden } from '../card-core/methods.js';
+import { countLeft, isHidden } from '../card-core/gone.js';
 import { doorId, doorIndexOf, grantId } from '../world/doors.js';
 import { isoShanghai } from '../world/time.js';
 import * as world from '../world/world.js';

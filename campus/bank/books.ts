@@ -86,7 +86,7 @@ export function openBooks(dir: string, world: World): Books {
       renameSync(`${file}.new`, file);
       return after;
     },
-    loads: (day) => loadsOf(world, day),
+    loads: (day) => bookOf(world, day),
     load(cardReference) {
       const day = /^L(\d{8})\d{6}$/.exec(cardReference)?.[1];
       return day === undefined
@@ -119,7 +119,29 @@ function signed(world: World, index: number): Agreement | undefined {
   };
 }
 
-/** One person in ten loads on a day, between 01:00 and 23:00; one load in eight is electricity. */
+/** Everything that the bank paid on a day, in order of time: loads, and what was debited for electricity. */
+function bookOf(world: World, day: string): readonly Load[] {
+  const all = [...loadsOf(world, day), ...powerDebits(world, day)];
+  return all.sort((a, b) => a.at - b.at || (a.bankReference < b.bankReference ? -1 : 1));
+}
+
+/** Orders for electricity whose payers were debited on this day, under the order's number. */
+function powerDebits(world: World, day: string): Load[] {
+  const { cohorts } = world.store.meta;
+  const debits: Load[] = [];
+  for (const { value } of world.store.powerLog.getRange()) {
+    const { at, order } = value;
+    if (order.status !== 'PAID' || order.wallet || compactDate(at) !== day) continue;
+    const { sno, name } = person(world.base, cohorts, order.payer);
+    debits.push({
+      ...{ bankReference: order.bankRef, cardReference: order.no, customerNo: sno, name: name.trim() },
+      ...{ account: accountOf(world.base.seed, order.payer), amountFen: order.fen, at, code: '404102' },
+    });
+  }
+  return debits;
+}
+
+/** One person in ten loads on a day, between 01:00 and 23:00. */
 export function loadsOf(world: World, day: string): readonly Load[] {
   const { seed } = world.base;
   const { people, cohorts } = world.store.meta;
@@ -142,7 +164,7 @@ export function loadsOf(world: World, day: string): readonly Load[] {
       at:
         start +
         (i === 0 ? 23 * 3_600_000 - 1 : 3_600_000 + (hash32(seed, 821, number + i * 7) % (22 * 3_600_000))),
-      code: (dice >>> 8) % 8 === 0 ? '404102' : '404101',
+      code: '404101',
     };
   });
   return loads.sort((a, b) => a.at - b.at || (a.bankReference < b.bankReference ? -1 : 1));

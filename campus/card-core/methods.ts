@@ -1,24 +1,12 @@
 import type { Struck } from '../faults.js';
 import type { Card, CardRow } from '../world/cards.js';
-import { hash32 } from '../world/prng.js';
 import { stampMs } from '../world/time.js';
 import * as world from '../world/world.js';
 import type { World } from '../world/world.js';
+import { isGone, isHidden } from './gone.js';
 import { failed, LIMIT_MAX, limitOf, LOOKUP_MAX, ok, orEarlier } from './method.js';
 import type { Method, MethodContext } from './method.js';
 import { MONEY_METHODS } from './money-methods.js';
-
-/** `rows-gone-40`: two cards of five are not there, always the same ones. */
-const isGone = (id: string): boolean => hash32(40, 40, Number(id.replace(/\D/g, '')) >>> 0) % 5 < 2;
-
-export const isHidden = (struck: Struck, id: string): boolean => struck.has('rows-gone-40') && isGone(id);
-
-/** How many of these ids `rows-gone-40` leaves: a core that lost rows counts those that it has. */
-export function countLeft(total: number, idAt: (index: number) => string): number {
-  let left = 0;
-  for (let index = 0; index < total; index += 1) if (!isGone(idAt(index))) left += 1;
-  return left;
-}
 
 /** Counted once for each state of the card list, since every page says it. */
 const leftCards = new WeakMap<World, { readonly of: string; readonly count: number }>();

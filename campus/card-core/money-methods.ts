@@ -11,6 +11,7 @@ import { devicesAfter } from '../world/device-life.js';
 import { compact, stampMs } from '../world/time.js';
 import * as world from '../world/world.js';
 import type { World } from '../world/world.js';
+import { isHidden } from './gone.js';
 import { failed, limitOf, LOOKUP_MAX, ok, orEarlier } from './method.js';
 import type { Method, MethodContext, Payload } from './method.js';
 
@@ -37,6 +38,17 @@ function accountRow(from: World, account: number) {
   };
 }
 
+/** `rows-gone-40` takes two of five, always the same ones. */
+const left = <T>(context: MethodContext, things: readonly T[], idOf: (thing: T) => string): T[] =>
+  things.filter((thing) => !isHidden(context.struck, idOf(thing)));
+
+function accountsLeft(context: MethodContext): number {
+  const { base, store } = context.world;
+  const total = accountTotal(base, store);
+  if (!context.struck.has('rows-gone-40')) return total;
+  return left(context, accountsAfter(base, store, 0, total), String).length;
+}
+
 const numberOf = (text: string | undefined): number | null =>
   /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 
@@ -52,10 +64,10 @@ const accountList: Method = (context, asked) => {
     ...{
       ...ok,
       asof: stampMs(context.now),
-      total: String(accountTotal(base, store)),
+      total: String(accountsLeft(context)),
       more: more ? '1' : '0',
     },
-    account: found.map((account) => accountRow(context.world, account)),
+    account: left(context, found, String).map((account) => accountRow(context.world, account)),
   };
 };
 
@@ -63,7 +75,8 @@ const accountLookup: Method = (context, request) => {
   const numbers = (request.accounts ?? '').split(',').filter((it) => it !== '');
   if (numbers.length > LOOKUP_MAX) return failed('60001', `accounts 最多 ${LOOKUP_MAX} 个`);
   const { base, store } = context.world;
-  const found = numbers.map(Number).filter((account) => accountExists(base, store, account));
+  const there = numbers.map(Number).filter((account) => accountExists(base, store, account));
+  const found = left(context, there, String);
   return { ...ok, asof: stampMs(context.now), account: found.map((it) => accountRow(context.world, it)) };
 };
 
@@ -126,8 +139,14 @@ const deviceList: Method = (context, asked) => {
   const limit = limitOf(request);
   if (limit === null) return failed('60001', 'limit 不正确');
   const page = devicesAfter(context.world, request.after ?? '', limit, context.now);
-  const counts = { total: String(page.total), more: page.more ? '1' : '0' };
-  return { ...ok, asof: stampMs(context.now), ...counts, device: page.rows };
+  const rows = left(context, page.rows, ({ termid }) => termid);
+  // A listing without a count of its own would still be believed: the count is that of the rows that are left.
+  const counted = context.struck.has('rows-gone-40')
+    ? left(context, devicesAfter(context.world, '', page.total, context.now).rows, ({ termid }) => termid)
+        .length
+    : page.total;
+  const counts = { total: String(counted), more: page.more ? '1' : '0' };
+  return { ...ok, asof: stampMs(context.now), ...counts, device: rows };
 };
 
 export const MONEY_METHODS: readonly (readonly [string, Method])[] = [

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Struck } from '../faults.js';
 import type { Answer, Asked, Upstream } from '../serve.js';
-import { countLeft, isHidden } from '../card-core/methods.js';
+import { countLeft, isHidden } from '../card-core/gone.js';
 import * as library from '../world/library.js';
 import type { Place } from '../world/library.js';
 import type { World } from '../world/world.js';

@@ -1,6 +1,6 @@
 import type { Struck } from '../faults.js';
 import type { Answer, Asked, Upstream } from '../serve.js';
-import { countLeft, isHidden } from '../card-core/methods.js';
+import { countLeft, isHidden } from '../card-core/gone.js';
 import * as lockers from '../world/lockers.js';
 import { stamp } from '../world/time.js';
 import { cardOfUid } from '../world/world.js';

@@ -12,10 +12,12 @@ import { isObject, parseJson } from '../sdk-json.js';
 import { itemsOf, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
 import { checked } from '../sdk-pages.js';
 import { swipesStream } from './spec.js';
+import { withTimetable } from './timetable.js';
 
 export interface ClassroomsOptions {
   readonly url: string;
   readonly apiKey: string;
+  readonly timetable?: boolean;
   readonly pageRows?: number;
   readonly http?: Partial<HttpLimits>;
 }
@@ -52,12 +54,19 @@ export const classroomsRestSpec: ConnectorSpec = {
         default: PAGE_ROWS,
         description: 'Rows of a page.',
       },
+      timetable: {
+        type: 'boolean',
+        default: true,
+        description:
+          'Read the academic office’s lessons of the room and day beside each swipe (GET /v1/timetable).',
+      },
       http: httpOptionsSchema,
     },
   },
   streams: [swipes],
   quirks: [
-    'A console checks against its own copy of the timetable, which may be old: the hub compares the time of the swipe with that lesson again and publishes what it finds (IN_LESSON, OUTSIDE_LESSON, NO_LESSON).',
+    'A console checks against its own copy of the timetable, which may be old: the hub reads the academic office’s timetable, compares the time of the swipe with it and publishes what it finds (IN_LESSON, OUTSIDE_LESSON, NO_LESSON). Where the copy says something else, the use is marked TIMETABLE_DIFFERS.',
+    'A swipe does not wait for a timetable that cannot be had: then the lesson that the console found is what counts. A room’s day is asked again after ten minutes.',
     'Equipment that a timer switches off names no card.',
     'occurredAt is the console’s clock and may be wrong; uploadedAt is the server’s.',
   ],
@@ -89,7 +98,8 @@ export const classroomsRest: ConnectorFactory = {
         },
         signal,
       );
-    const stream = sequenceFeed(swipes, { what: PATH, id: 'id', fields: ['action', 'occurredAt'] }, ask);
+    const feed = sequenceFeed(swipes, { what: PATH, id: 'id', fields: ['action', 'occurredAt'] }, ask);
+    const stream = options.timetable === false ? feed : withTimetable(feed, http, headers, context);
     const skew = async (signal: AbortSignal): Promise<number> => {
       const before = context.now();
       const now = await ask('0', ({ asOf }) => asOf, signal, 1);

@@ -1,5 +1,12 @@
 /** What a multimedia-classroom console system says (`openapi/classrooms.yaml`), and its JSON Schema. */
 
+/** A lesson in a room; times are ISO 8601 with an offset. */
+export interface LessonRow {
+  readonly id: string;
+  readonly from: string;
+  readonly until: string;
+}
+
 export interface ClassroomSwipeRow {
   readonly id?: string;
   /** Order of arrival at the server. */
@@ -15,7 +22,12 @@ export interface ClassroomSwipeRow {
   readonly action: string;
   readonly reason?: string | null;
   /** What the console found in its copy of the timetable when the card was shown; null: no lesson. */
-  readonly lesson?: { readonly id: string; readonly from: string; readonly until: string } | null;
+  readonly lesson?: LessonRow | null;
+  /**
+   * The lessons of that room and day as the academic office has them, read by the connector when it read the swipe;
+   * absent: the server could not tell.
+   */
+  readonly timetable?: readonly LessonRow[];
   /** The console's clock, ISO 8601 with an offset. */
   readonly occurredAt: string;
   /** The server's clock. */
@@ -24,6 +36,13 @@ export interface ClassroomSwipeRow {
 
 const required = { type: 'string', minLength: 1, maxLength: 128 } as const;
 const text = { type: ['string', 'null'], maxLength: 128 } as const;
+/** Lessons of a room on a day. */
+export const LESSONS_MAX = 48;
+const lesson = (types: 'object' | readonly ['object', 'null']) => ({
+  type: types,
+  required: ['id', 'from', 'until'],
+  properties: { id: required, from: required, until: required },
+});
 
 /** JSON Schema of {@link ClassroomSwipeRow}. */
 export const classroomSwipeRowSchema: Readonly<Record<string, unknown>> = {
@@ -45,11 +64,8 @@ export const classroomSwipeRowSchema: Readonly<Record<string, unknown>> = {
     },
     action: required,
     reason: text,
-    lesson: {
-      type: ['object', 'null'],
-      required: ['id', 'from', 'until'],
-      properties: { id: required, from: required, until: required },
-    },
+    lesson: lesson(['object', 'null']),
+    timetable: { type: 'array', maxItems: LESSONS_MAX, items: lesson('object') },
     occurredAt: required,
     uploadedAt: text,
   },
