@@ -10,6 +10,7 @@ import type { CredentialReading, DecisionView } from '../decide/model.js';
 import { compilePolicy } from '../decide/policy.js';
 import type { Policy } from '../decide/policy.js';
 import { AlertsView } from './alerts.js';
+import { BankSigningView } from './bank-signing.js';
 import { CardsView } from './cards.js';
 import { DoorsView } from './doors.js';
 import type { ViewValue } from './fields.js';
@@ -29,6 +30,7 @@ export const VIEW_TOPICS = [
   'master.card',
   'hub.out-of-scope-card',
   'master.door-event',
+  'master.bank-agreement',
   'hub.positions',
 ] as const satisfies readonly TopicName[];
 export type ViewTopic = (typeof VIEW_TOPICS)[number];
@@ -52,6 +54,7 @@ export interface HubView extends DecisionView {
   readonly passages: PassagesView;
   readonly freshness: Freshness;
   readonly alerts: AlertsView;
+  readonly bankSigning: BankSigningView;
   /** The policy in force. */
   policy(): Policy;
   /** Applies one record; null is a tombstone. Throws PolicyError for a policy that is no policy. */
@@ -72,6 +75,7 @@ export function createHubView(options: HubViewOptions): HubView {
   const passages = new PassagesView({ cardKeys: cards.keys, door: (key) => doors.get(key) });
   const freshness = new Freshness(new Set(VIEW_TOPICS), now);
   const alerts = new AlertsView(tenant);
+  const bankSigning = new BankSigningView(freshness);
   let policy = options.policy ?? DEFAULT_POLICY;
 
   const appliers: { [T in ViewTopic]: (key: string, value: ViewValue[T] | null) => void } = {
@@ -82,6 +86,7 @@ export function createHubView(options: HubViewOptions): HubView {
     'master.access-grant': (key, value) => grants.apply(key, value),
     'master.door': (key, value) => doors.apply(key, value),
     'master.door-event': (_key, value) => value && passages.apply(value, now()),
+    'master.bank-agreement': (key, value) => bankSigning.apply(key, value),
     'hub.positions': (_key, value) => value && freshness.position(value),
     'hub.policy': (_key, value) => {
       if (value?.tenant === tenant) policy = compilePolicy(parseJson(value.document));
@@ -95,6 +100,7 @@ export function createHubView(options: HubViewOptions): HubView {
     passages,
     freshness,
     alerts,
+    bankSigning,
     policy: () => policy,
     apply: (topic, key, value) => appliers[topic](key, value),
     readCredential: (profile, text) => read(profiles.get(profile), text),
