@@ -256,6 +256,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/controllers/{id}/allow-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The signed list of who may pass the doors of a controller while the hub is away.
+         * @description The statement is a JWS (ES256) whose claims are version, validity, digest of the whole list and what holds for each
+         *     door; docs/controllers.md says how to verify and apply it. With `since` the answer is a delta where the hub still
+         *     knows what has changed, else the whole list. Scope `controller`, and every door of the controller.
+         */
+        get: operations["getAllowList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/controllers/{id}/confirmation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** The controller holds this version of its list. */
+        put: operations["confirmAllowList"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/controllers/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which indexes have come, and which are missing. */
+        get: operations["getEventGaps"];
+        put?: never;
+        /**
+         * Door events of a controller; acknowledged when they are durable.
+         * @description Idempotent by controller and index, among the newest 300,000 events of all controllers: what is not answered with
+         *     200 is sent again. Late, out of order and with a wrong clock they are taken and marked. The same index with another
+         *     swipe is kept in quarantine.
+         */
+        post: operations["uploadEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/controllers/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Public keys of the allow lists, as a JWK set. */
+        get: operations["getAllowListKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/controllers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which list each controller holds, what it has not confirmed, which events are missing.
+         * @description Scope `operate`.
+         */
+        get: operations["getControllers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/revocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cards that were taken from a list, and the controllers that have not confirmed it.
+         * @description Scope `operate`. The oldest first, at most 1,000; `total` counts all.
+         */
+        get: operations["getRevocations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/livez": {
         parameters: {
             query?: never;
@@ -641,6 +760,89 @@ export interface components {
                 detail: string;
             }[];
         };
+        AllowList: {
+            controller: string;
+            version: number;
+            /** @description Of a delta: the version that it changes. */
+            since?: number;
+            /** @description JWS in compact form, `typ` cardhub-allow-list+jwt. The digest in it is of the whole list, also in a delta. */
+            statement: string;
+            /** @description Number of the profile and its windows in epoch seconds, half-open, open at either end: `3 1763942400-1763967600`. */
+            profiles: string[];
+            /** @description Of the whole list: card number as the readers send it, a space, its doors; `2:3` is door 2 by profile 3. */
+            entries?: string[];
+            /** @description Of a delta: entries that are new or other. */
+            changed?: string[];
+            /** @description Of a delta: numbers without an entry. */
+            removed?: string[];
+        };
+        IndexRange: {
+            first: number;
+            last: number;
+        };
+        EventIndexes: {
+            /** @description 0: none has come. */
+            last: number;
+            gaps: components["schemas"]["IndexRange"][];
+        };
+        EventUpload: {
+            events: {
+                /** @description Running number of the controller. */
+                index: number;
+                /** @description Number of the door on the controller. */
+                door: number;
+                /** @description As the reader sent it; absent for an event without a card, which is counted and not published. */
+                card?: string | null;
+                /** @enum {unknown} */
+                direction?: "enter" | "exit" | "unknown";
+                granted?: boolean | null;
+                /** @description A code of the hub's decision reasons, or the controller's own word. */
+                reason?: string | null;
+                /** @description The controller's clock; ISO 8601 with an offset. */
+                occurredAt: string;
+            }[];
+        };
+        EventUploadResponse: {
+            published: number;
+            /** @description Had come before */
+            other: number;
+            /** @description Indexes that are kept in quarantine; the same again would be refused again. */
+            refused: number[];
+            last: number;
+            gaps: components["schemas"]["IndexRange"][];
+        };
+        ControllerReport: {
+            id: string;
+            /** @description Newest version of its list. */
+            version: number;
+            entries: number;
+            /** @description More cards may enter than it can hold; those beyond are denied offline. */
+            truncated: boolean;
+            held: {
+                version: number;
+                /** Format: date-time */
+                at: string;
+            } | null;
+            unconfirmed: number;
+            unconfirmedLosses: number;
+            /** Format: date-time */
+            oldestUnconfirmedAt: string | null;
+            events: components["schemas"]["EventIndexes"];
+        };
+        Revocations: {
+            total: number;
+            revocations: {
+                card: string;
+                reason: string;
+                /** Format: date-time */
+                since: string;
+                unconfirmedBy: {
+                    controller: string;
+                    /** @description Version that it holds. */
+                    holds: number | null;
+                }[];
+            }[];
+        };
         Problem: {
             /** Format: uri */
             type: string;
@@ -820,6 +1022,8 @@ export interface components {
          *     is done twice. Kept for 24 hours by this hub; not across its restart.
          */
         IdempotencyKey: string;
+        /** @description Id of the controller in hub.yaml. */
+        ControllerId: string;
         /** @description Echoed in the answer. */
         RequestId: string;
     };
@@ -827,6 +1031,8 @@ export interface components {
     headers: {
         /** @description true: the answer of the first request with this key. */
         IdempotencyReplayed: "true";
+        /** @description Of this answer; send it as If-None-Match. */
+        ETag: string;
         /** @description The X-Request-ID of the request, where one was sent. */
         RequestId: string;
         /** @description Requests that are left and seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
@@ -1275,6 +1481,236 @@ export interface operations {
                 };
             };
             405: components["responses"]["MethodNotAllowed"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    getAllowList: {
+        parameters: {
+            query?: {
+                /** @description Version that the controller holds. */
+                since?: number;
+            };
+            header?: {
+                /** @description The ETag of the answer that the controller holds. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Id of the controller in hub.yaml. */
+                id: components["parameters"]["ControllerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list, or what has changed. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllowList"];
+                };
+            };
+            /** @description What the controller holds is the newest, and its statement is still good. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["NotReady"];
+        };
+    };
+    confirmAllowList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the controller in hub.yaml. */
+                id: components["parameters"]["ControllerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    version: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Durable. What the hub knows of the controller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControllerReport"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["NotReady"];
+        };
+    };
+    getEventGaps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the controller in hub.yaml. */
+                id: components["parameters"]["ControllerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The highest index, and the gaps below it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventIndexes"];
+                };
+            };
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    uploadEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the controller in hub.yaml. */
+                id: components["parameters"]["ControllerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventUpload"];
+            };
+        };
+        responses: {
+            /** @description Durable. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventUploadResponse"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
+            405: components["responses"]["MethodNotAllowed"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["NotReady"];
+        };
+    };
+    getAllowListKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys that sign, and those that will. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        keys: Record<string, never>[];
+                    };
+                };
+            };
+            405: components["responses"]["MethodNotAllowed"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    getControllers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those whose doors the caller sees. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        controllers: components["schemas"]["ControllerReport"][];
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    getRevocations: {
+        parameters: {
+            query?: {
+                /** @description Card key; only this card. */
+                card?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Unconfirmed revocations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revocations"];
+                };
+            };
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
         };
     };

@@ -141,12 +141,7 @@ export class AllowLists {
   /** One piece of work. @returns whether there may be more */
   async step(signal: AbortSignal): Promise<boolean> {
     if (this.marks.cards.size > 0) {
-      const cards = [...this.marks.cards];
-      this.marks.cards.clear();
-      for (const state of this.states.values()) {
-        if (signal.aborted) return false;
-        if (state.until > 0) await this.#again(state, cards);
-      }
+      await this.#cards(signal);
       return true;
     }
     if (this.marks.urgent || (this.marks.all && this.#stale.size === 0 && this.#rested())) {
@@ -163,6 +158,17 @@ export class AllowLists {
       return true;
     }
     return false;
+  }
+
+  /** What the marked cards may, on every list. @returns these cards */
+  async #cards(signal: AbortSignal): Promise<readonly string[]> {
+    const cards = [...this.marks.cards];
+    this.marks.cards.clear();
+    for (const state of this.states.values()) {
+      if (signal.aborted) break;
+      if (state.until > 0) await this.#again(state, cards);
+    }
+    return cards;
   }
 
   /** Writes and applies one after the other, whoever asks. */
@@ -222,6 +228,7 @@ export class AllowLists {
     // At once: the index must not change under its own iteration.
     const cards = new Set(build.candidates());
     const entries = new Map<string, ListEntry>();
+    const meanwhile = new Set<string>();
     const pause = slices();
     for (const card of cards) {
       for (const [number, entry] of build.entriesOf(card)) {
@@ -229,6 +236,21 @@ export class AllowLists {
       }
       await pause();
       if (signal.aborted) return;
+      // A loss does not wait until the list is made: it is taken off the one that is served, and off this one below.
+      if (this.marks.cards.size > 0) for (const one of await this.#cards(signal)) meanwhile.add(one);
+    }
+    for (const card of [...meanwhile]) {
+      for (const number of build.namesOf(card)) {
+        const other = entries.get(number)?.card;
+        if (other !== undefined) meanwhile.add(other);
+      }
+    }
+    for (const [number, { card }] of entries) if (meanwhile.has(card)) entries.delete(number);
+    for (const card of meanwhile) {
+      if (!cards.has(card) && !build.reaches(card)) continue;
+      for (const [number, entry] of build.entriesOf(card)) {
+        if (entries.size < config.entriesMax) entries.set(number, entry);
+      }
     }
     const truncated = entries.size === config.entriesMax;
     if (truncated && !state.truncated) {
