@@ -175,8 +175,47 @@ export interface PushRefused {
   readonly answer: PushAnswer;
 }
 
+/** A reader by the numbers that the library has; one of them at least. */
+export interface ReaderAsked {
+  readonly cardNumber?: string | undefined;
+  readonly schoolNumber?: string | undefined;
+}
+export interface ItemAsked {
+  /** Where the desk stands. */
+  readonly location: string;
+  /** The item's number as the desk read it. */
+  readonly item: string;
+}
+/** The library's no, in its own words. */
+export interface LendingRefused {
+  readonly ok: false;
+  readonly says: string;
+}
+
+/**
+ * What only a library system may do. Nothing is sent twice by itself; a rejection (ConnectorError, or an ended wait)
+ * means that nobody knows, and the same may be asked again: it is not done twice.
+ */
+export interface LendsBooks {
+  checkout(
+    asked: ReaderAsked & ItemAsked,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly ok: true; readonly title: string; readonly dueAt: number; readonly renewed: boolean }
+    | LendingRefused
+  >;
+  checkin(
+    asked: ItemAsked,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: true; readonly title: string } | LendingRefused>;
+  /** Who has the item; undefined: nobody. */
+  borrower(asked: ItemAsked, signal: AbortSignal): Promise<ReaderAsked | undefined>;
+}
+
 export interface Connector {
   readonly spec: ConnectorSpec;
+  /** Lends and takes back, where the upstream is a library and its options say so. */
+  readonly lends?: LendsBooks;
   /** The streams that this instance's options configure, where that is not all of `spec.streams`. */
   readonly streams?: readonly string[];
   check(signal: AbortSignal): Promise<readonly CheckResult[]>;

@@ -62,6 +62,41 @@ export interface paths {
         /** Open or closed loans, by change */
         get: operations["listCheckouts"];
         put?: never;
+        /** Lend an item. Only where hub.yaml says that the hub may (`lends`) */
+        post: operations["addCheckout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checkins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an item back. Koha has no such path of its own yet; libraries add it as a plugin */
+        post: operations["addCheckin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The item with the number on the book */
+        get: operations["findItem"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -101,6 +136,12 @@ export interface components {
             readonly restricted: boolean;
             /** Format: date-time */
             updated_on: string;
+        };
+        Item: {
+            item_id: number;
+            /** @description The number on the book. */
+            external_id: string | null;
+            title?: string | null;
         };
         Checkout: {
             checkout_id: number;
@@ -148,7 +189,7 @@ export interface components {
         };
     };
     parameters: {
-        /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). */
+        /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). Or one exact value: `{"cardnumber":"…"}`, `{"userid":"…"}`, `{"patron_id":17}`; items `{"external_id":"…"}`; open loans `{"item_id":77}`. */
         Query: string;
         /** @description `patron_id`, or `updated_on,patron_id` (checkouts: `timestamp,checkout_id`). */
         OrderBy: string;
@@ -196,7 +237,7 @@ export interface operations {
     listPatrons: {
         parameters: {
             query?: {
-                /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). */
+                /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). Or one exact value: `{"cardnumber":"…"}`, `{"userid":"…"}`, `{"patron_id":17}`; items `{"external_id":"…"}`; open loans `{"item_id":77}`. */
                 q?: components["parameters"]["Query"];
                 /** @description `patron_id`, or `updated_on,patron_id` (checkouts: `timestamp,checkout_id`). */
                 _order_by?: components["parameters"]["OrderBy"];
@@ -266,7 +307,7 @@ export interface operations {
             query?: {
                 /** @description 0: loans that are out; 1: loans whose item has come back. */
                 checked_in?: "0" | "1";
-                /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). */
+                /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). Or one exact value: `{"cardnumber":"…"}`, `{"userid":"…"}`, `{"patron_id":17}`; items `{"external_id":"…"}`; open loans `{"item_id":77}`. */
                 q?: components["parameters"]["Query"];
                 /** @description `patron_id`, or `updated_on,patron_id` (checkouts: `timestamp,checkout_id`). */
                 _order_by?: components["parameters"]["OrderBy"];
@@ -298,6 +339,101 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Error"];
+        };
+    };
+    addCheckout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    patron_id: number;
+                    item_id: number;
+                    /** @description Where the desk stands. */
+                    library_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The loan. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkout"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            403: components["responses"]["Error"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Error"];
+        };
+    };
+    addCheckin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    item_id: number;
+                    /** @description Where the desk stands. */
+                    library_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The loan that ended. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkout"];
+                };
+            };
+            400: components["responses"]["Error"];
+            401: components["responses"]["Error"];
+            409: components["responses"]["Error"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Error"];
+        };
+    };
+    findItem: {
+        parameters: {
+            query?: {
+                /** @description What to list, as JSON: a place by id `{"patron_id":{">":17}}`, or a place by time, which is a pair: `[{"updated_on":{">":T}},{"updated_on":T,"patron_id":{">":17}}]` (checkouts: `timestamp`, `checkout_id`). Or one exact value: `{"cardnumber":"…"}`, `{"userid":"…"}`, `{"patron_id":17}`; items `{"external_id":"…"}`; open loans `{"item_id":77}`. */
+                q?: components["parameters"]["Query"];
+                _per_page?: components["parameters"]["PerPage"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One item, or none. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Item"][];
+                };
             };
             400: components["responses"]["Error"];
             401: components["responses"]["Error"];

@@ -118,6 +118,67 @@ function checkouts({ world, query, limit }: Call): { rows: readonly object[]; to
   return { rows: library.loansChangedAfter(world, list, from, limit), total: library.loanTotal(world, list) };
 }
 
+const TITLES = ['红楼梦', '农政全书', '植物学', 'Soil Science', '本草纲目'];
+/** The number on the book, as a desk reads it. */
+const itemRow = (id: number) => ({
+  item_id: id,
+  external_id: String(id).padStart(10, '0'),
+  title: TITLES[id % TITLES.length] ?? '',
+});
+const LENT_TO_MAX = 1_000_000;
+
+/** `q` with one exact value: at most one reader, item or open loan. Undefined: another kind of `q`. */
+function exact(world: World, path: string, q: string | null): readonly object[] | undefined {
+  let asked: unknown;
+  try {
+    asked = JSON.parse(q ?? '');
+  } catch {
+    return undefined;
+  }
+  if (!isRow(asked)) return undefined;
+  const { cardnumber, userid, patron_id: id, external_id: number, item_id: item } = asked;
+  if (path === '/api/v1/items' && typeof number === 'string') {
+    const found = /^\d{10}$/.test(number) ? Number(number) : 0;
+    return found >= 1 && found <= library.itemTotal(world) ? [itemRow(found)] : [];
+  }
+  if (path === '/api/v1/checkouts' && typeof item === 'number') {
+    const loan = library.openLoanOf(world, item);
+    return loan === null ? [] : [library.checkoutRow(loan)];
+  }
+  if (path !== '/api/v1/patrons') return undefined;
+  if (typeof id === 'number') {
+    const state = library.patronOf(world, id);
+    return state === null ? [] : [library.patronRow(world, id, state)];
+  }
+  const [name, value] = typeof cardnumber === 'string' ? ['cardnumber', cardnumber] : ['userid', userid];
+  if (typeof value !== 'string') return undefined;
+  return library.patronsAfter(world, 0, LENT_TO_MAX).filter((row) => (row as unknown as Row)[name] === value);
+}
+
+/** POST /checkouts and /checkins. The library lends by what it knows itself. */
+function lending(world: World, { url, body }: Asked, now: number): Answer {
+  let asked: unknown;
+  try {
+    asked = JSON.parse(body);
+  } catch {
+    return error(400, 'The body is no JSON');
+  }
+  const { patron_id: patron, item_id: item } = isRow(asked) ? asked : {};
+  if (typeof item !== 'number') return error(400, 'item_id is missing');
+  const isOut = url.pathname === '/api/v1/checkouts';
+  if (isOut && typeof patron !== 'number') return error(400, 'patron_id is missing');
+  const loan = library.openLoanOf(world, item);
+  const done = isOut
+    ? library.borrow(world, Number(patron) - 1, item, now)
+    : loan === null
+      ? ({ ok: false, reason: 'NOT_OUT' } as const)
+      : library.giveBack(world, loan.id, now);
+  if (done.ok) return json(201, library.checkoutRow(done.loan));
+  return error(isOut ? 403 : 409, `${isOut ? 'Checkout' : 'Checkin'} not authorized: ${done.reason}`);
+}
+
+const WRITTEN: ReadonlySet<string> = new Set(['/api/v1/checkouts', '/api/v1/checkins']);
+
 const LISTS: Readonly<Record<string, typeof patrons>> = {
   '/api/v1/patrons': patrons,
   '/api/v1/checkouts': checkouts,
@@ -162,9 +223,13 @@ function answer(
   const { authorization } = asked.headers;
   if (struck.has('token-killed')) tokens.kill(authorization);
   if (!tokens.knows(authorization, real)) return error(401, 'Expired or unknown token');
-  if (asked.method !== 'GET') return error(405, 'Only GET is served', { allow: 'GET' });
+  const isWrite = asked.method === 'POST' && WRITTEN.has(path);
+  if (asked.method !== 'GET' && !isWrite) return error(405, 'Only GET is served', { allow: 'GET' });
   if (struck.has('busy')) return error(500, 'Something went wrong, check the logs for details.');
   library.hearFromCore(world, real);
+  if (isWrite) return lending(world, asked, real);
+  const found = exact(world, path, searchParams.get('q'));
+  if (found !== undefined) return json(200, found);
   const list = LISTS[path];
   const same = `${path} ${searchParams.get('checked_in') ?? ''}`;
   const before = earlier.get(same);

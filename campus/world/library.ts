@@ -277,6 +277,13 @@ export function giveBack(world: World, id: number, time: number): LoanOutcome {
   });
 }
 
+/** The loan by which this item is out, or null. */
+export function openLoanOf(world: World, item: number): LoanState | null {
+  const { itemsOut, loans } = world.store.desk;
+  const id = itemsOut.get(item);
+  return id === undefined ? null : (loans.get(id) ?? null);
+}
+
 /** An open loan from a random place on, or null. */
 export function openLoanFrom(world: World, start: number): number | null {
   const { openLoans } = world.store.desk;

@@ -14,6 +14,7 @@ import { isObject, parseJson } from '../sdk-json.js';
 import { expectFields, itemsOf, type Item } from '../sdk-keyset.js';
 import { withClientCredentials } from '../sdk-oauth.js';
 import { checked, lazyRow, reparseJson } from '../sdk-pages.js';
+import { lendsBooks } from './lending.js';
 import * as byTime from './by-time.js';
 import type { TimeNames, TimePlace } from './by-time.js';
 import type { LoanStep } from './rows.js';
@@ -28,6 +29,8 @@ export interface LibraryOptions {
   readonly loansFrom?: 'retained' | 'now';
   /** Our name of a field → the library's. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** The hub may lend and take back through it. */
+  readonly lends?: boolean;
   readonly http?: Partial<HttpLimits>;
 }
 
@@ -97,6 +100,11 @@ export const libraryRestSpec: ConnectorSpec = {
         default: {},
         description: 'Our name of a field → the library’s, where a version of the library has renamed one.',
       },
+      lends: {
+        type: 'boolean',
+        default: false,
+        description: 'Whether desks lend and take back through the hub. It needs a client that may write.',
+      },
       http: httpOptionsSchema,
     },
   },
@@ -163,6 +171,9 @@ export const libraryRest: ConnectorFactory = {
     const client = { ...options, tokenPath: '/api/v1/oauth/token' };
     const http = withClientCredentials(pool, client, context);
     const get = getter(http, options);
+    // A write is tried once: after a cut nobody knows whether it was done.
+    const once =
+      options.lends === true ? createHttp(options.url, { ...options.http, ...ONCE }, context) : null;
     const has = (id: string, signal: AbortSignal): Promise<boolean> =>
       http.read(
         { method: 'GET', path: `${PATRONS}/${encodeURIComponent(id)}`, headers: JSON_ONLY },
@@ -200,11 +211,16 @@ export const libraryRest: ConnectorFactory = {
       ],
       stream: streamsOf(libraryRestSpec.kind, [patrons, loans]),
       clockSkewMs: skew,
-      close: () => pool.close(),
+      ...(once !== null && { lends: lendsBooks(withClientCredentials(once, client, context)) }),
+      close: async () => {
+        await Promise.all([pool.close(), once?.close()]);
+      },
     };
   },
 };
 
+/** A desk waits for it, so it is tried once and not for long. */
+const ONCE = { attempts: 1, connectMs: 2_000, headersMs: 4_000, bodyMs: 4_000, totalMs: 4_500 };
 const JSON_ONLY = { accept: 'application/json' } as const;
 
 function getter(http: Pick<ReturnType<typeof createHttp>, 'read'>, options: LibraryOptions): Get {

@@ -85,7 +85,7 @@ function deskSources({ urls, credentials }: Campus): Record<string, object> {
   return {
     library: {
       connector: 'library/rest',
-      options: { url: urls.library, ...credentials.library },
+      options: { url: urls.library, ...credentials.library, lends: true },
       streams: { patrons: { poll: '5s' }, loans: { poll: '5s' } },
       mapping: { personSource: 'core', cardSource: 'core' },
     },

@@ -34,6 +34,7 @@ import { startOwner, type OwnedTask, type Owner } from './owner.js';
 import { configuredPolicy, policyRecord, switchRecord, type PolicySwitch } from './policy.js';
 import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
+import { openLibraryDesk } from './library.js';
 import { replicaName } from './replica.js';
 import { openRights } from './rights.js';
 import { statusOf, type HubStatus } from './status.js';
@@ -182,6 +183,7 @@ async function startAnswers(
   });
   ending.push(() => decisions.close());
   const rights = await openRights(config, { view: parts.view, now: hub.now });
+  const library = openLibraryDesk(hub.sources);
   const app = createFacade({
     view: parts.view,
     follower: parts.follower,
@@ -191,6 +193,7 @@ async function startAnswers(
     ...(rights && { access: rights.access }),
     tenants: parts.tenants,
     candidates: parts.candidates,
+    library,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
     ...(parts.controllers !== null && {
@@ -222,6 +225,7 @@ async function startAnswers(
   const libraryDesk = await startLibraryDesk(config.sip2, {
     ...{ view: parts.view, decisions, metrics: parts.metrics, now: hub.now },
     ready: () => parts.follower.ready,
+    library,
     onProblem: (what, error) => options.onProblem?.(what, error),
   });
   ending.push(() => libraryDesk.close());
