@@ -217,20 +217,22 @@ describe('a controller that fetches its list', () => {
     expect(delta.removed).toContain(uid);
     expect(delta.entries).toBeUndefined();
     const open = (await (await fetch(`${runtime.facade.url}/v1/revocations?card=${card}`)).json()) as object;
+    // The other one may have confirmed it by now, through the bridge.
+    const east = expect.objectContaining({ controller: 'east' }) as object;
     expect(open).toMatchObject({
-      revocations: [{ card, reason: 'DENY_LOST', unconfirmedBy: [{ controller: 'east' }] }],
+      revocations: [{ card, reason: 'DENY_LOST', unconfirmedBy: expect.arrayContaining([east]) as object[] }],
     });
     expect(await (await fetch(`${runtime.facade.url}/metrics`)).text()).toMatch(
-      /cardhub_controller_unconfirmed_losses 1/,
+      /cardhub_controller_unconfirmed_losses [12]\n/,
     );
     const said = await cardhub({}, 'controllers', '-c', join(dir, 'hub.yaml'));
     expect(said).toMatchObject({ exit: 1 });
     const taken = await example(runtime.facade.url, 'east');
     expect([taken.stderr, taken.status]).toEqual(['', 0]);
-    const closed = (await (
-      await fetch(`${runtime.facade.url}/v1/revocations?card=${card}`)
-    ).json()) as object;
-    expect(closed).toMatchObject({ total: 0 });
+    await until('both to confirm it', async () => {
+      const answer = await fetch(`${runtime.facade.url}/v1/revocations?card=${card}`);
+      return ((await answer.json()) as { total: number }).total === 0;
+    });
   });
 
   it('uploads events late, again and out of order: each stands once, a wrong clock is marked, gaps are told', async () => {
