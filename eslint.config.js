@@ -21,6 +21,7 @@ const mayNotImportInHub = {
   views: ['sync', 'facade', 'desk', 'cli', 'operate'],
   sync: ['views', 'decide', 'facade', 'cli'],
   facade: ['sync', 'cli', 'clients'],
+  audit: ['log', 'views', 'desk', 'cli'],
   clients: ['log', 'sync', 'desk', 'cli', 'run'],
 };
 

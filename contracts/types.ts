@@ -27,6 +27,47 @@ export interface Alert {
   readonly reason: string | null;
 }
 
+/** Kind of an audit record. 审计记录类型 */
+export type AuditKind = 'START' | 'REQUEST' | 'REFUSED' | 'TOKEN' | 'COMMAND' | 'CHECKPOINT' | 'GAP' | 'END' | 'UNKNOWN';
+
+/** Who asked the hub for what, for which purpose, with what outcome; one link of the hash chain of one writer and start. 审计记录 */
+export interface AuditRecord {
+  /** UUIDv7, given by the writer. 审计编号 */
+  readonly auditId: string;
+  /** Hub (replica) that wrote it. 写入者 */
+  readonly writer: string;
+  /** Start of that hub, a UUID: each start has a chain of its own. 启动编号 */
+  readonly start: string;
+  /** Place in the chain, from 0. 链内序号 */
+  readonly sequence: number;
+  /** `sha-256:` and base64url of the SHA-256 of the value (as it stands on the topic) before this one in the chain; empty in the first. 前一记录摘要 */
+  readonly previous: string;
+  /** REQUEST: a call that was answered; REFUSED: calls that were refused, grouped; TOKEN: a request for an access token; COMMAND: what an operator did; START, END: of the chain; CHECKPOINT: signed heads of all chains; GAP: records that were lost. 记录类型 */
+  readonly kind: AuditKind;
+  /** When it happened, of a group its first, UTC milliseconds. 时间 */
+  readonly at: number;
+  /** Id of the client, or `local:{account}` of who used the local socket; null: unknown. 客户端 */
+  readonly client: string | null;
+  /** Tenant that was asked; null: the hub's own. 租户 */
+  readonly tenant: string | null;
+  /** Scope that was asked for, e.g. identity, approve; empty where none is. 权限 */
+  readonly right: string;
+  /** Purpose that was asked for, e.g. door, library; null: none was named. 用途 */
+  readonly purpose: string | null;
+  /** Path of the call as in openapi/facade.yaml, or name of the command. 操作 */
+  readonly action: string;
+  /** Closed code, e.g. OK, FORBIDDEN, CREDENTIAL_INVALID. 结果 */
+  readonly outcome: string;
+  /** Calls that this record stands for. 次数 */
+  readonly count: number;
+  /** Commitment to whom or what it was about: a keyed hash (`hmac-sha256:…`), never the thing itself; null: nothing. 对象承诺值 */
+  readonly about: string | null;
+  /** What else, JSON; ids only, no names or numbers of people; null: nothing. 补充 */
+  readonly detail: string | null;
+  /** CHECKPOINT only: compact JWS (EdDSA, Ed25519) over writer, start, sequence, previous, time and the heads of the chains. 检查点签名 */
+  readonly checkpoint: string | null;
+}
+
 /** What was paid. 交易类型 */
 export type BankEntryKind = 'LOAD' | 'POWER' | 'REVERSAL' | 'OTHER' | 'UNKNOWN';
 
@@ -118,6 +159,29 @@ export interface BankNotice {
   readonly businessDate: number;
   /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
   readonly dataQuality: readonly string[];
+}
+
+/** Whether a client may call. 客户端状态 */
+export type ClientSwitchState = 'ENABLED' | 'DISABLED' | 'UNKNOWN';
+
+/** Whether operators let a client of the facade call: the kill switch, in force at once on every hub and after a restart. 客户端开关 */
+export interface ClientSwitch {
+  /** Key `{tenant}:{client}`. 开关键 */
+  readonly switchKey: string;
+  /** Tenant of the hub. 租户 */
+  readonly tenant: string;
+  /** Id of the client in hub.yaml. 客户端 */
+  readonly client: string;
+  /** Version of this key, rising by one with each change. 版本号 */
+  readonly version: number;
+  /** ENABLED: as its sharing agreement says; DISABLED: refused, whatever it brings; UNKNOWN: of a newer hub, changes nothing. 状态（启用、停用） */
+  readonly state: ClientSwitchState;
+  /** When this state was set, UTC milliseconds. 开始时间 */
+  readonly since: number;
+  /** Account of the operator who set it; an id, not a name. 操作人账号 */
+  readonly by: string;
+  /** Why, in the operator's words; no names or numbers of people. 原因 */
+  readonly reason: string | null;
 }
 
 /** What an operator asked the owner of a source partition to do. Key: the source partition, or the kind. 操作命令 */
@@ -247,6 +311,8 @@ export interface Decision {
   readonly gapCount: number | null;
   /** Tenant whose policy decided; null: the hub's own. 租户 */
   readonly tenant: string | null;
+  /** Client of the facade that asked; null: nobody had to say who they are. 客户端 */
+  readonly client: string | null;
 }
 
 /** State of a card; loss, freeze and damage are flags beside it, not states. 卡片状态 */
@@ -1383,9 +1449,11 @@ export interface TopUp {
 /** Topic → shape of its values. */
 export interface TopicValue {
   readonly 'hub.alert': Alert;
+  readonly 'hub.audit': AuditRecord;
   readonly 'hub.bank-entry': BankEntry;
   readonly 'hub.bank-file': BankFile;
   readonly 'hub.bank-notice': BankNotice;
+  readonly 'hub.client': ClientSwitch;
   readonly 'hub.command': Command;
   readonly 'hub.controller-list': ControllerList;
   readonly 'hub.decision': Decision;
@@ -1433,9 +1501,11 @@ export interface TopicSettings {
 
 export const TOPICS: readonly TopicSettings[] = [
   { name: 'hub.alert', kind: 'state', partitions: 1, retentionMs: 2592000000, retentionMostMs: 5184000000 },
+  { name: 'hub.audit', kind: 'event', partitions: 1, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'hub.bank-entry', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'hub.bank-file', kind: 'state', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'hub.bank-notice', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
+  { name: 'hub.client', kind: 'state', partitions: 1, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'hub.command', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 94867200000 },
   { name: 'hub.controller-list', kind: 'state', partitions: 1, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'hub.decision', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },

@@ -58,9 +58,11 @@ async function* allChecks(frame: Frame, config: Config): AsyncGenerator<DoctorLi
     ...(config.log.engine === 'kafka'
       ? doctor.findPemFiles(config.log.ssl, 'log.kafka.ssl', config.baseDir)
       : []),
+    ...doctor.findPemFiles(config.facade.tls, 'facade.tls', config.baseDir),
     ...config.sources.flatMap(({ name, options }) => doctor.findPemFiles(options, name, config.baseDir)),
   ];
   for (const file of files) yield await doctor.checkPemFile(file, frame.now());
+  if (config.clients.length > 0) yield await hub.checkClients(config, frame.now());
   for (const source of config.sources) yield* checkSource(frame, config, source, doctor.judgeSkew);
 }
 

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import * as alert from './alert.js';
+import * as audit from './audit.js';
 import * as banks from './banks.js';
 import * as bridge from './bridge.js';
+import * as clients from './clients.js';
 import * as connector from './connector.js';
 import * as controllers from './controllers.js';
 import * as decide from './decide.js';
@@ -54,6 +56,8 @@ const COMMANDS: readonly { register(program: Command, frame: Frame): void }[] = 
   sip2,
   controllers,
   bridge,
+  clients,
+  audit,
   connector,
   doctor,
 ];

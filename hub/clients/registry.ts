@@ -45,8 +45,9 @@ export class Clients {
   private clients: ReadonlyMap<string, Client>;
   private byKey: ReadonlyMap<string, Client>;
   private byIssuer: ReadonlyMap<string, Client>;
-  /** Clients that an operator has switched off. */
+  /** Clients that an operator has switched off, and the version of each switch. */
   private readonly off = new Set<string>();
+  private readonly versions = new Map<string, number>();
   /** Rises with each reload: what was learnt about a client before is void. */
   generation = 0;
 
@@ -73,9 +74,15 @@ export class Clients {
   }
 
   /** The operators' switch; a client that hub.yaml does not name yet is remembered too. */
-  switch(id: string, disabled: boolean): void {
+  switch(id: string, disabled: boolean, version = 0): void {
+    this.versions.set(id, version);
     if (disabled) this.off.add(id);
     else this.off.delete(id);
+  }
+
+  /** 0: never switched. */
+  switchVersion(id: string): number {
+    return this.versions.get(id) ?? 0;
   }
 
   isOff(id: string): boolean {

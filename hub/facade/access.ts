@@ -11,7 +11,7 @@ import type { Context } from 'hono';
 import { evaluate, purposeName } from '../decide/evaluate.js';
 import { echoed, explanation, parseEvaluation, text } from './authzen.js';
 import { header, readJson, type Body } from './body.js';
-import { callerOf, outsideAgreement, uncovered, type Caller } from './caller.js';
+import { callerOf, clientOf, outsideAgreement, uncovered, type Caller } from './caller.js';
 import type { DecisionEntry } from './decision-log.js';
 import type { FacadeParts } from './parts.js';
 
@@ -47,6 +47,7 @@ export function accessEvaluation(parts: FacadeParts): (c: Context) => Response |
       resource: request.resource,
       decision,
       tenant: parts.tenant,
+      client: clientOf(caller),
     };
     const json =
       request.reasons || parts.alwaysReasons

@@ -18,7 +18,7 @@
  * Every other method on a known path is 405 with `Allow`; everything else is a problem document.
  */
 import { Hono } from 'hono';
-import type { Handler } from 'hono';
+import type { Context, Handler } from 'hono';
 import type { Follower } from '../views/follow.js';
 import { ALERT_STATES } from '../views/alerts.js';
 import type { HubView } from '../views/view.js';
@@ -30,15 +30,17 @@ import { entityCandidates } from '../search/entities.js';
 import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
 import { controllerRoutes, type ControllerParts } from './controllers.js';
+import type { AuditTrail } from './audit.js';
+import { header } from './body.js';
 import type { DecisionLog } from './decision-log.js';
 import type { Scope } from './caller.js';
 import { accessEvaluations } from './evaluations.js';
 import { decisionExplained } from './explain.js';
 import type { Explanation } from './explain.js';
 import { createGuard } from './gate.js';
-import type { Access, Answerer, Guard } from './gate.js';
+import type { Access, Answerer, Guard, Refused } from './gate.js';
 import { docs } from './docs.js';
-import { livez, readyz } from './health.js';
+import { bare, livez, readyz } from './health.js';
 import type { HealthCheck } from './health.js';
 import { identityCheck } from './identity.js';
 import { createIdempotencyStore } from './idempotency.js';
@@ -71,6 +73,10 @@ export interface FacadeOptions {
   readonly candidates?: Candidates;
   /** Who may call; absent: everybody, in the hub's own tenant. */
   readonly access?: Access;
+  /** Who asked what; absent: nobody writes it down. */
+  readonly audit?: AuditTrail;
+  /** The newest signed checkpoint of the audit trail; absent: there is no such path. */
+  readonly auditCheckpoint?: () => string | undefined;
   /** Tenants beside the hub's own. */
   readonly tenants?: readonly Tenant[];
   /** `https://…` under which clients reach the facade; stands in the metadata. */
@@ -107,10 +113,10 @@ export function createFacade(options: FacadeOptions): Hono {
     const own = method === 'GET' ? 'GET, HEAD' : method;
     allowed.set(path, before === undefined ? own : `${before}, ${own}`);
   };
-  const guard = createGuard(options.access, refusalsOf(metrics));
+  const guard = guardOf(options, metrics);
   /** A path of the hub's own tenant that asks for this scope; errors are problem documents. */
   const own = (method: Method, path: string, scope: Scope, handler: Answerer): void =>
-    route(method, path, guard({ scope, form: 'problem' }, handler));
+    route(method, path, guard({ scope, form: 'problem', action: path }, handler));
   routeAccess(route, guard, options, parts);
   const watch = enumerationWatch(metrics, options);
   own('POST', '/v1/identity/check', 'identity', identityCheck(parts, watch));
@@ -120,7 +126,11 @@ export function createFacade(options: FacadeOptions): Hono {
   const { explain } = options;
   if (explain !== undefined) {
     const explained = decisionExplained(explain, options.decisions);
-    route('GET', DECISION, guard({ scope: 'explain', tenant: 'any', form: 'problem' }, explained));
+    route(
+      'GET',
+      DECISION,
+      guard({ scope: 'explain', tenant: 'any', form: 'problem', action: DECISION }, explained),
+    );
   }
   if (options.controllers !== undefined) {
     for (const [method, path, scope, handler] of controllerRoutes(options.controllers)) {
@@ -129,18 +139,20 @@ export function createFacade(options: FacadeOptions): Hono {
     }
   }
   route('GET', '/livez', livez());
-  route('GET', '/readyz', readyz(options.follower, options.view, [...(options.checks ?? []), watch.check]));
+  route('GET', '/readyz', readiness(options, guard, watch.check));
   for (const path of ['/docs', '/openapi.yaml'] as const) route('GET', path, docs(path));
   own('GET', '/metrics', 'operate', () => {
     return new Response(metrics.text(), {
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
     });
   });
+  const { auditCheckpoint } = options;
+  if (auditCheckpoint !== undefined) own('GET', '/v1/audit/checkpoint', 'audit', checkpoint(auditCheckpoint));
   for (const [path, mounted] of Object.entries(options.mounts ?? {})) app.route(path, mounted);
   app.notFound((c) => {
     const { path } = c.req;
-    const allow = allowed.get(path) ?? allowedOf(allowed, path);
-    return allow === undefined
+    const allow = allowed.get(path) ?? OPTIONAL[path] ?? allowedOf(allowed, path);
+    return allow === undefined || allow.split(', ').includes(c.req.method)
       ? problem('NOT_FOUND', 'see openapi/facade.yaml for the paths that are served')
       : problem('METHOD_NOT_ALLOWED', `expected ${allow}, came ${c.req.method}`, { allow });
   });
@@ -152,6 +164,14 @@ export function createFacade(options: FacadeOptions): Hono {
 }
 
 const DECISION = '/v1/decisions/:id';
+/** Mounted only where there is something to serve; the methods are known all the same. */
+const OPTIONAL: Readonly<Record<string, string>> = {
+  '/oauth2/token': 'POST',
+  '/oauth2/jwks': 'GET, HEAD',
+  '/.well-known/oauth-authorization-server': 'GET, HEAD',
+  '/.well-known/oauth-protected-resource': 'GET, HEAD',
+  '/v1/audit/checkpoint': 'GET, HEAD',
+};
 
 /** Methods of the path with a parameter that fits; undefined: none does. */
 function allowedOf(allowed: ReadonlyMap<string, string>, path: string): string | undefined {
@@ -193,9 +213,13 @@ function routeAccess(route: Route, guard: Guard, options: FacadeOptions, parts: 
   for (const [path, own] of handlersOf(parts, candidates)) {
     const scope = path.includes('/search/') ? 'search' : 'decide';
     const of = new Map(others.map(({ tenant, handlers }) => [tenant.name, handlers.get(path) ?? own]));
-    route('POST', path, guard({ scope, tenant: 'any', form: 'sentence' }, byTenant(own, of)));
+    route('POST', path, guard({ scope, tenant: 'any', form: 'sentence', action: path }, byTenant(own, of)));
     for (const [tenant, handler] of of) {
-      route('POST', `/tenants/${tenant}${path}`, guard({ scope, tenant, form: 'sentence' }, handler));
+      route(
+        'POST',
+        `/tenants/${tenant}${path}`,
+        guard({ scope, tenant, form: 'sentence', action: path }, handler),
+      );
     }
   }
   route('GET', WELL_KNOWN, metadata(publicUrl, ''));
@@ -207,10 +231,37 @@ function routeAccess(route: Route, guard: Guard, options: FacadeOptions, parts: 
   }
 }
 
-/** Refused calls by reason; clients are those of hub.yaml, so their number is bounded. */
-function refusalsOf(metrics: Metrics): Parameters<typeof createGuard>[1] {
-  const refused = metrics.counter('cardhub_refused_total', 'Calls refused, by reason and client.');
-  return ({ code, client }) => refused.inc({ code, ...(client !== undefined && { client }) });
+function checkpoint(newest: () => string | undefined): Answerer {
+  return () => {
+    const jws = newest();
+    return jws === undefined
+      ? problem('NOT_READY', 'nothing was signed yet', { 'retry-after': '60' })
+      : new Response(`${jws}\n`, { headers: { 'content-type': 'application/jose' } });
+  };
+}
+
+/** Whoever does not say who they are, where that is asked for, learns only whether the hub is ready. */
+function readiness(
+  { follower, view, checks = [], access }: FacadeOptions,
+  guard: Guard,
+  own: HealthCheck,
+): Answerer {
+  const ready = readyz(follower, view, [...checks, own]);
+  const inDetail = guard({ scope: 'operate', form: 'problem', action: '/readyz' }, ready);
+  const inShort = bare(ready);
+  const stranger = (c: Context): boolean =>
+    access?.open === false && header(c, 'authorization') === undefined;
+  return (c) => (stranger(c) ? inShort(c) : inDetail(c));
+}
+
+/** Refused calls are counted by reason; clients are those of hub.yaml, so their number is bounded. */
+function guardOf({ access, audit }: FacadeOptions, metrics: Metrics): Guard {
+  const counter = metrics.counter('cardhub_refused_total', 'Calls refused, by reason and client.');
+  const onRefused = ({ code, client, scope, action }: Refused): void => {
+    counter.inc({ code, ...(client !== undefined && { client }) });
+    audit?.refused({ client, scope, action, code });
+  };
+  return createGuard({ access, onRefused, audit });
 }
 
 function enumerationWatch(metrics: Metrics, { now, onEnumeration }: FacadeOptions): EnumerationWatch {

@@ -69,6 +69,11 @@ export function callerOf(c: Context): Caller {
   return callers.get(c.req.raw) ?? OPEN;
 }
 
+/** Id of the client for the decision log; undefined: nobody had to say who they are. */
+export function clientOf(caller: Caller): string | undefined {
+  return caller === OPEN ? undefined : caller.client;
+}
+
 /** The part of a question that the caller's sharing agreement does not cover; undefined: it covers it. */
 export function uncovered(
   caller: Caller,

@@ -43,6 +43,8 @@ export interface DecisionEntry {
   readonly decision: Decision;
   /** Undefined: the hub's own. */
   readonly tenant?: string | undefined;
+  /** Undefined: nobody had to say who they are. */
+  readonly client?: string | undefined;
 }
 
 export interface DecisionLogOptions<T> {
@@ -162,6 +164,7 @@ export class DecisionLog<T = unknown> {
       facts: this.facts(entry),
       gapCount: null,
       tenant: entry.tenant ?? null,
+      client: entry.client ?? null,
     };
   }
 
@@ -216,6 +219,7 @@ export class DecisionLog<T = unknown> {
       facts: [],
       gapCount: count,
       tenant: null,
+      client: null,
     };
   }
 }

@@ -23,7 +23,7 @@ import {
 } from './authzen.js';
 import type { Bag, Evaluation } from './authzen.js';
 import { header, readJson } from './body.js';
-import { callerOf, outsideAgreement, uncovered } from './caller.js';
+import { callerOf, clientOf, outsideAgreement, uncovered } from './caller.js';
 import type { Caller } from './caller.js';
 import type { DecisionEntry } from './decision-log.js';
 import type { FacadeParts } from './parts.js';
@@ -67,7 +67,7 @@ export function accessEvaluations(parts: FacadeParts): (c: Context) => Promise<R
     if (unready !== undefined) return text(503, unready, requestId, { 'retry-after': '1' });
     const answer =
       'single' in parsed
-        ? answerOne(parts, parsed.single, parsed.single.reasons)
+        ? answerOne(parts, parsed.single, parsed.single.reasons, clientOf(caller))
         : { evaluations: answerAll(parts, parsed.batch, caller) };
     return new Response(JSON.stringify(answer), {
       headers: {
@@ -98,7 +98,7 @@ function answerAll(parts: FacadeParts, { items, semantic, reasons }: Batch, call
   const answers: Answer[] = [];
   const last = semantic === 'deny_on_first_deny' ? false : semantic === 'permit_on_first_permit';
   for (const item of items) {
-    const answer = answerOne(parts, covered(caller, item), reasons);
+    const answer = answerOne(parts, covered(caller, item), reasons, clientOf(caller));
     answers.push(answer);
     if (semantic !== 'execute_all' && answer.decision === last) break;
   }
@@ -111,7 +111,12 @@ function covered(caller: Caller, item: Evaluation | ItemError): Evaluation | Ite
   return outside === undefined ? item : { status: 403, message: outsideAgreement(outside) };
 }
 
-function answerOne(parts: FacadeParts, item: Evaluation | ItemError, reasons: boolean): Answer {
+function answerOne(
+  parts: FacadeParts,
+  item: Evaluation | ItemError,
+  reasons: boolean,
+  client: string | undefined,
+): Answer {
   const { view, decisions, now, counters } = parts;
   const wanted = reasons || parts.alwaysReasons;
   if ('status' in item) {
@@ -123,7 +128,7 @@ function answerOne(parts: FacadeParts, item: Evaluation | ItemError, reasons: bo
   const { action, subject, resource, resourceType } = item;
   const purpose = purposeName(resourceType);
   const { tenant } = parts;
-  const entry: DecisionEntry = { decidedAt, purpose, action, subject, resource, decision, tenant };
+  const entry: DecisionEntry = { decidedAt, purpose, action, subject, resource, decision, tenant, client };
   const context = wanted || item.reasons ? explanation(decision, decisions.idOf(entry)) : undefined;
   decisions.add(entry);
   return { decision: decision.decision, ...(context !== undefined && { context }) };

@@ -13,6 +13,7 @@ import type { Policy } from '../decide/policy.js';
 import { rebuild } from '../decide/rebuild.js';
 import type { Rebuilt } from '../decide/rebuild.js';
 import type { Log } from '../log/log.js';
+import { auditNote } from './audit.js';
 import { agreedPurpose, callerOf, OPEN } from './caller.js';
 import type { Caller } from './caller.js';
 import type { DecisionLog } from './decision-log.js';
@@ -125,6 +126,7 @@ export function decisionExplained(
   return async (c) => {
     const id = c.req.param('id') ?? '';
     if (!isDecisionId(id)) return problem('BAD_REQUEST', 'id: expected the UUIDv7 of a decision');
+    auditNote(c, { detail: { decisionId: id } });
     await decisions.flush();
     const found = await explain(id);
     return found === undefined || !covers(callerOf(c), found.record)

@@ -10,7 +10,9 @@
 import type { Context } from 'hono';
 import { echoed, text } from './authzen.js';
 import { header, remoteAddress } from './body.js';
-import { OPEN, setCaller } from './caller.js';
+import { AUDITED, noteOf } from './audit.js';
+import type { AuditTrail } from './audit.js';
+import { callerOf, OPEN, setCaller } from './caller.js';
 import type { Caller, Scope } from './caller.js';
 import { problem } from './problems.js';
 import type { ProblemCode } from './problems.js';
@@ -59,6 +61,8 @@ export interface Guarded {
   readonly scope: Scope;
   /** `any`: the handler looks at the caller's tenant itself. Default: the hub's own alone. */
   readonly tenant?: string;
+  /** Path as in openapi/facade.yaml, for the audit trail. */
+  readonly action: string;
   /** AuthZEN's errors are sentences; others are problem documents. */
   readonly form: 'sentence' | 'problem';
 }
@@ -67,16 +71,26 @@ export interface Refused {
   readonly code: RefusalCode;
   readonly client: string | undefined;
   readonly scope: Scope;
+  readonly action: string;
+}
+
+export interface GuardParts {
+  /** Undefined: everybody may do everything in the hub's own tenant. */
+  readonly access: Access | undefined;
+  readonly onRefused: (refused: Refused) => void;
+  readonly audit?: AuditTrail | undefined;
 }
 
 export type Guard = (route: Guarded, handler: Answerer) => Answerer;
 
-/** @param access undefined: everybody may do everything in the hub's own tenant */
-export function createGuard(access: Access | undefined, onRefused: (refused: Refused) => void): Guard {
-  return (route, handler) => {
+export function createGuard({ access, onRefused, audit }: GuardParts): Guard {
+  return (route, answerer) => {
+    const handler = recorded(audit, route, answerer);
     if (access === undefined) return handler;
+    const refused = (code: RefusalCode, client: string | undefined): void =>
+      onRefused({ code, client, scope: route.scope, action: route.action });
     const refuse = (c: Context, code: RefusalCode, client?: string): Response => {
-      onRefused({ code, client, scope: route.scope });
+      refused(code, client);
       return refusal(c, route, code);
     };
     const enter = (c: Context, caller: Caller): Response | Promise<Response> => {
@@ -89,7 +103,7 @@ export function createGuard(access: Access | undefined, onRefused: (refused: Ref
     const judge = (c: Context, found: Identified): Response | Promise<Response> => {
       if (found.ok) return enter(c, found.caller);
       if (found.code !== 'RATE_LIMITED') return refuse(c, found.code, found.client);
-      onRefused({ code: found.code, client: found.client, scope: route.scope });
+      refused(found.code, found.client);
       return tooMany(c, route, found);
     };
     const open = access.open && (route.tenant === undefined || route.tenant === 'any');
@@ -103,6 +117,34 @@ export function createGuard(access: Access | undefined, onRefused: (refused: Ref
       const found = access.identify(authorization, address);
       return found instanceof Promise ? found.then((late) => judge(c, late)) : judge(c, found);
     };
+  };
+}
+
+/** What may not go unrecorded is not answered while there is no room for a record. */
+function recorded(audit: AuditTrail | undefined, route: Guarded, handler: Answerer): Answerer {
+  const { scope, action, form } = route;
+  const how = AUDITED[scope];
+  if (audit === undefined || how === 'elsewhere') return handler;
+  const note = (c: Context, status: number): void => {
+    const { client, tenant } = callerOf(c);
+    audit.call({ client, tenant, scope, action, status, note: noteOf(c) });
+  };
+  return (c) => {
+    if (how === 'each' && audit.full) return answer(c, form, 'AUDIT_UNAVAILABLE', { 'retry-after': '1' });
+    const noted = (response: Response): Response => {
+      note(c, response.status);
+      return response;
+    };
+    const failed = (error: unknown): never => {
+      note(c, 500);
+      throw error;
+    };
+    try {
+      const response = handler(c);
+      return response instanceof Promise ? response.then(noted, failed) : noted(response);
+    } catch (error) {
+      return failed(error);
+    }
   };
 }
 
@@ -129,8 +171,15 @@ const DETAILS = {
   FORBIDDEN: 'this client may not do this',
   RATE_LIMITED: 'more requests than the agreement of this client allows: wait as long as Retry-After says',
   ISSUER_UNREACHABLE: 'the issuer of the token does not give its keys: try again',
+  AUDIT_UNAVAILABLE: 'what is asked here must be recorded, and there is no room for a record: try again',
 } as const;
-const STATUS = { UNAUTHORISED: 401, FORBIDDEN: 403, RATE_LIMITED: 429, ISSUER_UNREACHABLE: 503 } as const;
+const STATUS = {
+  AUDIT_UNAVAILABLE: 503,
+  UNAUTHORISED: 401,
+  FORBIDDEN: 403,
+  RATE_LIMITED: 429,
+  ISSUER_UNREACHABLE: 503,
+} as const;
 
 function answer(
   c: Context,

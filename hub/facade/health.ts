@@ -1,12 +1,15 @@
 /** Is the process alive; can it answer; and if not, what is missing. */
 import { statfs } from 'node:fs/promises';
 import type { Handler } from 'hono';
+import type { Answerer } from './gate.js';
 import { runsOut } from '../decide/calendar.js';
 import type { Follower } from '../views/follow.js';
 import type { HubView } from '../views/view.js';
 
 /** Below this much free space the intake will stop before long (answers go on). */
 const DISK_FREE_MIN_BYTES = 256 * 1024 * 1024;
+const DAY_MS = 86_400_000;
+const ENDS_SOON_DAYS = 30;
 /** The check names the gravest ones. */
 const ALERTS_NAMED_MAX = 10;
 
@@ -25,7 +28,7 @@ export function readyz(
   follower: Pick<Follower, 'ready' | 'lag' | 'faults'>,
   view: HubView,
   checks: readonly HealthCheck[],
-): Handler {
+): Answerer {
   const own: HealthCheck[] = [
     {
       name: 'view',
@@ -106,5 +109,50 @@ export function diskCheck(folder: string, freeMinBytes = DISK_FREE_MIN_BYTES): H
       const free = bavail * bsize;
       return { ok: free >= freeMinBytes, detail: `${Math.floor(free / 1_048_576)} MiB free` };
     },
+  };
+}
+
+/** The facade's certificate, before it ends: after that no client gets in. */
+export function certificateCheck(ends: () => number | undefined, now: () => number): HealthCheck {
+  return {
+    name: 'certificate',
+    effect: 'warns',
+    check: async () => {
+      const at = ends();
+      if (at === undefined) return { ok: true, detail: 'no TLS here' };
+      const days = Math.floor((at - now()) / DAY_MS);
+      return { ok: days >= ENDS_SOON_DAYS, detail: `ends ${new Date(at).toISOString()}, in ${days} days` };
+    },
+  };
+}
+
+/** Sharing agreements, before they end: a door controller whose agreement ends asks in vain. */
+export function agreementsCheck(
+  agreements: () => Iterable<{ readonly id: string; readonly untilMs: number | undefined }>,
+  now: () => number,
+): HealthCheck {
+  return {
+    name: 'agreements',
+    effect: 'warns',
+    check: async () => {
+      const soon = [...agreements()].filter(
+        ({ untilMs }) => untilMs !== undefined && untilMs - now() < ENDS_SOON_DAYS * DAY_MS,
+      );
+      const names = soon.slice(0, ALERTS_NAMED_MAX).map(({ id }) => id);
+      const detail = `${soon.length} end within ${ENDS_SOON_DAYS} days: ${names.join(', ')}`;
+      return soon.length === 0 ? { ok: true, detail: 'none ends soon' } : { ok: false, detail };
+    },
+  };
+}
+
+/** For whoever is not known: ready or not, and nothing of what is behind it. */
+export function bare(detailed: Answerer): Answerer {
+  return async (c) => {
+    const { status, headers } = await detailed(c);
+    const more = headers.get('retry-after');
+    return new Response(JSON.stringify({ ready: status === 200, checks: [] }), {
+      status,
+      headers: { 'content-type': 'application/json', ...(more !== null && { 'retry-after': more }) },
+    });
   };
 }

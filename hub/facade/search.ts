@@ -13,6 +13,8 @@ import { searchPage } from '../search/search.js';
 import type { Candidates, Named, SearchQuery } from '../search/search.js';
 import { echoed, isBag, isId, sentOf, subjectOf, text, wrong, wrongProperties } from './authzen.js';
 import type { Bag, Parsed } from './authzen.js';
+import { purposeName } from '../decide/evaluate.js';
+import { auditNote } from './audit.js';
 import { header, readJson } from './body.js';
 import { callerOf, OPEN, outsideAgreement, uncovered } from './caller.js';
 import type { Caller } from './caller.js';
@@ -60,6 +62,7 @@ export function accessSearch(
     const caller = callerOf(c);
     const [type, id] =
       query.kind === 'resource' ? [query.resourceType] : [query.resource.type, query.resource.id];
+    auditNote(c, { purpose: purposeName(type), about: aboutOf(query) });
     const outside = uncovered(caller, type, id);
     if (outside !== undefined) return text(403, outsideAgreement(outside), requestId);
     const { results, next } = searchPage(
@@ -78,6 +81,11 @@ export function accessSearch(
       },
     });
   };
+}
+
+function aboutOf(query: SearchQuery): string {
+  const { type, id } = query.kind === 'subject' ? query.resource : query.subject;
+  return `${type}:${id}`;
 }
 
 /** Taken out before they are decided: neither a short page nor its time tells of doors that are not shown. */

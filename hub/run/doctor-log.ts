@@ -48,6 +48,28 @@ export function checkPolicy(path: string): DoctorLine {
   }
 }
 
+const SOON_MS = 30 * 86_400_000;
+
+/** Keys of clients read as at the start, and agreements that have ended or soon will. */
+export async function checkClients(config: Config, now: number): Promise<DoctorLine> {
+  const line = { check: 'clients', subject: 'clients' };
+  try {
+    const { Clients } = await import('../clients/registry.js');
+    new Clients(config.clients);
+  } catch (error) {
+    return { ...line, state: 'fail', detail: messageOf(error), todo: 'see docs/clients.md, "Credentials"' };
+  }
+  const soon = config.clients.filter(({ untilMs }) => untilMs !== undefined && untilMs - now < SOON_MS);
+  if (soon.length === 0) return { ...line, state: 'ok', detail: `${config.clients.length} clients` };
+  const detail = `agreements that end within 30 days: ${soon.map(({ id }) => id).join(', ')}`;
+  return {
+    ...line,
+    state: 'warn',
+    detail,
+    todo: 'renew them (until in hub.yaml), then cardhub clients reload',
+  };
+}
+
 /** Logs in to Kafka as the hub would, and looks which topics are there. */
 export async function checkLogin(config: Config): Promise<DoctorLine> {
   const line = { check: 'log', subject: 'login' };

@@ -7,7 +7,11 @@ import { Clients, tenantClient } from '../clients/registry.js';
 import { SigningKeys } from '../clients/signing-keys.js';
 import { Tokens } from '../clients/tokens.js';
 import type { ClientConfig, Config } from '../config/types.js';
+import type { LocalHandler } from '../operate/local-socket.js';
 import type { HubView } from '../views/view.js';
+import { switchHandler, type SwitchParts } from './client-switch.js';
+import type { HubParts } from './hub.js';
+import type { Journal } from './journal.js';
 
 /** Who may call the facade, and with what. */
 export interface Rights {
@@ -64,6 +68,70 @@ async function openTokens(
     ...{ issuer: publicUrl, lifetimeMs: facade.tokenLifetimeMs, keys, clients, issuers },
   });
   return { keys, tokens };
+}
+
+export function switchParts({ log, codec, config }: HubParts): SwitchParts {
+  return { log, codec, tenant: config.tenant };
+}
+
+/** A client as operators see it; no digest of any credential. */
+export interface ClientState {
+  readonly client: string;
+  readonly state: 'ENABLED' | 'DISABLED' | 'ENDED';
+  readonly scopes: readonly string[];
+  readonly purposes: readonly string[];
+  readonly tenant: string | null;
+  readonly untilMs: number | null;
+}
+
+export function clientState(clients: Clients, now: number): ClientState[] {
+  return [...clients.all()].map((one) => ({
+    client: one.id,
+    state: clients.barred(one, now) ?? 'ENABLED',
+    scopes: one.config.scopes,
+    purposes: one.config.purposes,
+    tenant: one.config.tenant ?? null,
+    untilMs: one.config.untilMs ?? null,
+  }));
+}
+
+class RightsError extends Error {
+  override readonly name = 'RightsError';
+  readonly code = 'NO_CLIENTS';
+  readonly retry = 'never';
+}
+
+/** What operators ask of a running hub on its local socket. */
+export function rightsHandlers(
+  hub: HubParts,
+  journal: Journal,
+  rights: Rights | undefined,
+): Readonly<Record<string, LocalHandler>> {
+  const needed = (): Rights => {
+    if (rights !== undefined) return rights;
+    throw new RightsError('this hub started without clients: name some in hub.yaml and start it again');
+  };
+  return {
+    clients: async () => clientState(needed().clients, hub.now()),
+    'client-switch': switchHandler(switchParts(hub), journal, rights?.clients, hub.now),
+    /** The `clients` of hub.yaml as the command line has read and checked them; tenants' tokens stay. */
+    'clients-reload': async (body) => {
+      const { clients, access } = needed();
+      const configs = body as readonly ClientConfig[];
+      if (access.open || configs.length === 0) {
+        throw new RightsError(
+          'whether there are clients at all is settled at the start: start the hub again',
+        );
+      }
+      clients.replace([...configs, ...clientsOf({ ...hub.config, clients: [] })]);
+      return { clients: configs.length };
+    },
+    'rotate-keys': async (body) => {
+      const { keys } = needed();
+      if (keys === undefined) throw new RightsError('this hub gives no tokens: set facade.publicUrl');
+      return { kid: await keys.rotate(hub.now(), (body as { revoke?: unknown } | null)?.revoke === true) };
+    },
+  };
 }
 
 /** The clients of hub.yaml, and those that bring a tenant's tokens. */

@@ -1,11 +1,18 @@
-import { serveLocal, type LocalServer } from '../operate/local-socket.js';
+import { serveLocal, type LocalHandler, type LocalServer } from '../operate/local-socket.js';
 import type { Config } from '../config/types.js';
 import { commandRecord, streamCommand, type CommandRequest } from '../desk/commands.js';
 import { createFacade } from '../facade/app.js';
 import { DecisionLog } from '../facade/decision-log.js';
 import { decisionSink } from './decision-sink.js';
 import { explainDecision } from '../facade/explain.js';
-import { alertCheck, calendarCheck, diskCheck } from '../facade/health.js';
+import {
+  agreementsCheck,
+  alertCheck,
+  calendarCheck,
+  certificateCheck,
+  diskCheck,
+  type HealthCheck,
+} from '../facade/health.js';
 import { explainParts } from './explain-parts.js';
 import { intakeApp } from '../facade/intake.js';
 import { registryApp } from '../facade/registry.js';
@@ -36,7 +43,10 @@ import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { openLibraryDesk } from './library.js';
 import { replicaName } from './replica.js';
-import { openRights } from './rights.js';
+import { auditedHandlers, openAudit, type Audit } from './audit.js';
+import { followSwitches } from './client-switch.js';
+import type { TokenNote } from '../clients/oauth.js';
+import { openRights, rightsHandlers, switchParts, type Rights } from './rights.js';
 import { statusOf, type HubStatus } from './status.js';
 import { upstreamPages } from './upstream-pages.js';
 
@@ -98,15 +108,31 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
       onProblem: (what, error) => options.onProblem?.(what, error),
     });
     const intake = openIntake({ tenant: config.tenant, sources: hub.sources });
-    const parts = { view, follower, journal, metrics, replica, tenants, candidates, intake, controllers };
+    const onProblem = (what: string, error: unknown): void => options.onProblem?.(what, error);
+    const audit = await openAudit(hub, { replica, journal, onProblem });
+    ending.push(() => audit.close());
+    const rights = await startRights(hub, view, audit, options, ending);
+    const parts = {
+      view,
+      follower,
+      journal,
+      metrics,
+      replica,
+      tenants,
+      candidates,
+      intake,
+      controllers,
+      rights,
+      audit,
+    };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
     const matching = bankMatching(hub, options);
     const owner = await startPulling(hub, view, { matching, controllers }, options, ending);
     intake.attach(owner);
-    ending.push(startMaintenance(hub, options));
+    ending.push(startMaintenance(hub, rights, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
-    const local = await startLocal(hub, { journal, view, matching, controllers }, status);
+    const local = await startLocal(hub, { journal, view, matching, controllers, rights, audit }, status);
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
@@ -165,6 +191,27 @@ interface AnswerParts {
   readonly candidates: Candidates;
   readonly intake: Intake;
   readonly controllers: ControllersTask | null;
+  readonly rights: Rights | undefined;
+  readonly audit: Audit;
+}
+
+/** Who may call. Switches are read to their end before anybody is answered: who was switched off stays so. */
+async function startRights(
+  hub: HubParts,
+  view: HubView,
+  { writer }: Audit,
+  options: RuntimeOptions,
+  ending: (() => Promise<unknown> | void)[],
+): Promise<Rights | undefined> {
+  const onToken = ({ client, outcome }: TokenNote): void => writer.token(client, outcome);
+  const rights = await openRights(hub.config, { view, now: hub.now, onToken });
+  if (rights === undefined) return undefined;
+  const following = new AbortController();
+  ending.push(() => following.abort());
+  await followSwitches(switchParts(hub), rights.clients, following.signal, (error) =>
+    options.onProblem?.('client switches', error),
+  );
+  return rights;
 }
 
 async function startAnswers(
@@ -182,8 +229,10 @@ async function startAnswers(
     sink: decisionSink(parts.journal, codec),
   });
   ending.push(() => decisions.close());
-  const rights = await openRights(config, { view: parts.view, now: hub.now });
   const library = openLibraryDesk(hub.sources);
+  const { rights } = parts;
+  const listening: { facade?: FacadeServer } = {};
+  const certificateEnds = (): number | undefined => listening.facade?.certificateEnds();
   const app = createFacade({
     view: parts.view,
     follower: parts.follower,
@@ -191,6 +240,8 @@ async function startAnswers(
     now: hub.now,
     metrics: parts.metrics,
     ...(rights && { access: rights.access }),
+    audit: parts.audit.writer,
+    auditCheckpoint: () => parts.audit.checkpoint(),
     tenants: parts.tenants,
     candidates: parts.candidates,
     library,
@@ -202,7 +253,7 @@ async function startAnswers(
         upload: controllerUpload(parts.intake, hub.now),
       },
     }),
-    checks: [diskCheck(config.dataDir), calendarCheck(parts.view, hub.now), alertCheck(parts.view, hub.now)],
+    checks: checksOf(hub, parts, certificateEnds),
     mounts: {
       ...rights?.apps,
       '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
@@ -220,6 +271,7 @@ async function startAnswers(
   const onProblem = (what: string, error: unknown): void => options.onProblem?.(what, error);
   const guarded = config.clients.length > 0;
   const facade = await startFacade(app, { ...config.facade, guarded, onProblem }, facadeWatch(parts.metrics));
+  listening.facade = facade;
   ending.push(() => facade.close());
   if (config.sip2 === undefined) return { facade, libraryDesk: null };
   const libraryDesk = await startLibraryDesk(config.sip2, {
@@ -230,6 +282,25 @@ async function startAnswers(
   });
   ending.push(() => libraryDesk.close());
   return { facade, libraryDesk };
+}
+
+function checksOf(
+  hub: HubParts,
+  { view, rights, metrics }: AnswerParts,
+  certificateEnds: () => number | undefined,
+): HealthCheck[] {
+  metrics.gauge(
+    'cardhub_facade_certificate_seconds',
+    'Until the certificate in use ends; 0 without TLS.',
+    () => Math.max(0, ((certificateEnds() ?? 0) - hub.now()) / 1_000),
+  );
+  return [
+    diskCheck(hub.config.dataDir),
+    calendarCheck(view, hub.now),
+    alertCheck(view, hub.now),
+    certificateCheck(certificateEnds, hub.now),
+    agreementsCheck(() => [...(rights?.clients.all() ?? [])].map(({ config }) => config), hub.now),
+  ];
 }
 
 function facadeWatch(metrics: Metrics): FacadeWatch {
@@ -310,14 +381,17 @@ interface LocalParts {
   readonly view: HubView;
   readonly matching: MatchingTask | null;
   readonly controllers: ControllersTask | null;
+  readonly rights: Rights | undefined;
+  readonly audit: Audit;
 }
 
 async function startLocal(
   hub: HubParts,
-  { journal, view, matching, controllers }: LocalParts,
+  { journal, view, matching, controllers, rights, audit }: LocalParts,
   status: () => HubStatus,
 ): Promise<LocalServer> {
-  return serveLocal(hub.config.dataDir, {
+  const handlers: Readonly<Record<string, LocalHandler>> = {
+    ...rightsHandlers(hub, journal, rights),
     status: async () => status(),
     command: async (body) => {
       await journal.append([commandRecord(body as CommandRequest, hub.codec, hub.now())]);
@@ -340,14 +414,20 @@ async function startLocal(
     }),
     'upstream-page': upstreamPages(hub.streams),
     'match-banks': async (body) => (await matching?.match(body as MatchRequest)) ?? [],
-  });
+  };
+  return serveLocal(hub.config.dataDir, auditedHandlers(handlers, audit.writer));
 }
 
-function startMaintenance(hub: HubParts, options: RuntimeOptions): () => Promise<void> {
+function startMaintenance(
+  hub: HubParts,
+  rights: Rights | undefined,
+  options: RuntimeOptions,
+): () => Promise<void> {
   let working: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     working = hub.log
       .maintain(hub.now())
+      .then(() => rights?.keys?.maintain(hub.now()))
       .then(() => hub.keys.days.purge(shanghaiDay(hub.now() - hub.config.keys.keepMs - DAY_MS)))
       .catch((error: unknown) => options.onProblem?.('maintenance', error));
   }, MAINTAIN_EVERY_MS);
