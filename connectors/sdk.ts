@@ -78,6 +78,11 @@ export interface Page {
    * Two complete readings with the same name are one listing: they prove an absence once, not twice.
    */
   readonly listing?: string;
+  /**
+   * The upstream did not answer, and the rows are what the connector itself found by that (the health of a vendor):
+   * they are published, but nothing can be compared with them.
+   */
+  readonly unanswered?: boolean;
 }
 
 /** What proves that a row is really gone (rule 9). */

@@ -1,5 +1,13 @@
 /** Rule 12 on the embedded store: whatever page is lost, the hub starts whole or refuses the store; it never dies of it. */
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +66,28 @@ async function refusal(readOnly = false): Promise<string | null> {
     await log?.close();
   }
 }
+
+describe('a store that was in use', () => {
+  it('is refused when its file is gone or empty, and begun anew only when that is asked for', async () => {
+    await append(2);
+    for (const harm of [() => writeFileSync(file, ''), () => rmSync(file)]) {
+      harm();
+      for (const readOnly of [false, true]) {
+        expect(await refusal(readOnly)).toMatch(
+          /^DAMAGED: .* is missing or empty, but \d+ commits were .*backup/s,
+        );
+      }
+    }
+    rmSync(`${file}.last`);
+    expect(await refusal()).toBeNull();
+  });
+
+  it('is nobody else’s to read', async () => {
+    const inner = join(dir, 'data', 'log');
+    await (await openEmbeddedLog({ dir: inner, topics })).close();
+    expect([join(dir, 'data'), inner].map((folder) => statSync(folder).mode & 0o777)).toEqual([0o700, 0o700]);
+  });
+});
 
 describe('a store that has lost a page', () => {
   it.each([

@@ -29,6 +29,7 @@ export function probeStream(
         state: 'end',
         asOf,
         absenceUsable: false,
+        unanswered: row.outcome === 'network',
       };
     },
   };

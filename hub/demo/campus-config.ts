@@ -48,7 +48,7 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
 /** The dormitory office's table. An unchanged one is left alone: its time is the age of what it says. */
 function writeRoomMap(dir: string, table: string): void {
   const path = join(dir, 'rooms', 'rooms.csv');
-  mkdirSync(join(dir, 'rooms'), { recursive: true });
+  mkdirSync(join(dir, 'rooms'), { recursive: true, mode: 0o700 });
   if (textOf(path) !== table) writeFileSync(path, table);
 }
 

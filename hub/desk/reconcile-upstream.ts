@@ -168,6 +168,13 @@ async function overListing(pass: Pass, signal: AbortSignal): Promise<void> {
   for (let more = true; more;) {
     signal.throwIfAborted();
     const page = await stream.snapshotPage(cursor, signal);
+    if (page.unanswered === true) {
+      throw new ConnectorError(
+        'CONNECTION',
+        'the upstream did not answer, which is all that its rows tell',
+        'later',
+      );
+    }
     for (const row of page.rows) open.delete(row.id);
     enterPage(pass, page, true);
     cursor = page.next;

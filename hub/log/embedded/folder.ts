@@ -21,7 +21,8 @@ function make(dir: string): void {
   const parent = dirname(dir);
   if (parent !== dir) make(parent);
   try {
-    mkdirSync(dir);
+    // What is in it names people: nobody but the hub's own user may read it.
+    mkdirSync(dir, { mode: 0o700 });
   } catch (error) {
     // Another process was first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;

@@ -32,7 +32,7 @@ import { EMPTY_PARTITION, asDamaged } from './layout.js';
 import { lockStore } from './lock.js';
 import { pollingNews, readTopic } from './reader.js';
 import type { News } from './reader.js';
-import { openLastCommit, type LastCommit } from './last-commit.js';
+import { assertNotEmptied, openLastCommit, type LastCommit } from './last-commit.js';
 import { definitionsOf, isNew, loadCatalogue, openStore } from './store.js';
 import type { Store } from './store.js';
 import { VERIFY_BYTES_MAX, verifyStore } from './verify.js';
@@ -67,6 +67,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   let last: LastCommit | undefined;
   try {
     const fullBytesMax = options.verifyBytesMax ?? VERIFY_BYTES_MAX;
+    if (isNew(dir)) assertNotEmptied(dir);
     if (readOnly) await examineForReading(dir);
     const isVerified = readOnly || isNew(dir) || (await verifyApart(dir, { fullBytesMax, as: 'writer' }));
     store = await openStore(dir, readOnly, now);

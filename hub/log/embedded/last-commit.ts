@@ -59,12 +59,36 @@ export function openLastCommit(store: Store): LastCommit {
   };
 }
 
+/**
+ * Throws `DAMAGED` where commits were acknowledged and the store is missing or empty: begun anew it would publish
+ * everything again and have lost the rest, and nobody would know.
+ */
+export function assertNotEmptied(dir: string): void {
+  const file = join(dir, FILE);
+  let handle: number;
+  try {
+    handle = openSync(file, 'r');
+  } catch {
+    return;
+  }
+  try {
+    const noted = read(handle, null);
+    if (noted === null || noted === 0) return;
+    throw damaged(
+      `${join(dir, 'log.mdb')} is missing or empty, but ${noted} commits were acknowledged: put a backup in its place, or remove ${FILE} to begin anew (then everything is published again, and what no upstream tells any more is lost)`,
+    );
+  } finally {
+    closeSync(handle);
+  }
+}
+
 const commitsOf = ({ db }: Store): number => (db.getStats() as { lastTxnId: number }).lastTxnId;
 
-/** Null: nothing noted, torn, or of another store. */
-function read(handle: number, lineage: string): number | null {
+/** Null: nothing noted, torn, or of another store than `lineage` (null: of any). */
+function read(handle: number, lineage: string | null): number | null {
   const bytes = Buffer.alloc(BYTES);
   if (readSync(handle, bytes, 0, BYTES, 0) < BYTES) return null;
   if (crc32(bytes.subarray(0, 44)) !== bytes.readUInt32LE(44)) return null;
-  return bytes.toString('latin1', 0, 36) === lineage ? bytes.readDoubleLE(36) : null;
+  const isOurs = lineage === null || bytes.toString('latin1', 0, 36) === lineage;
+  return isOurs ? bytes.readDoubleLE(36) : null;
 }
