@@ -75,25 +75,33 @@ async function play(
 ): Promise<void> {
   const { frame, out, options } = call;
   const { writeDemoConfig } = await import('../demo/campus-config.js');
-  const port = await freePort(wholeNumber('--port', options.port, 0));
+  const port = wholeNumber('--port', options.port, 0);
   const { demoDesk } = await import('../demo/library-desk.js');
-  const desk = await demoDesk(await freePort(port === 0 ? 0 : DESK_PORT));
+  const desk = await demoDesk(port === 0 ? 0 : DESK_PORT);
   const log = brokers === undefined ? {} : { brokers };
-  const path = writeDemoConfig({ dir, campus, systems: 'all', port, desk, ...log });
+  const written = { dir, campus, systems: 'all', ...log } as const;
+  const path = writeDemoConfig({ ...written, port, desk });
   const remarks = (await import('../demo/systems.js')).keepRemarks();
   const stop = new AbortController();
   const runtime = await start(frame, path, stop, out, remarks);
   ending.push(() => runtime.stop());
+  const { facade, libraryDesk } = runtime;
+  // For commands that ask the facade: another port than was wanted may have been free.
+  writeDemoConfig({ ...written, port: facade.port, desk: { ...desk, port: libraryDesk?.port ?? 0 } });
+  if (port !== 0 && facade.port !== port)
+    out.line(
+      `Port ${port} is taken, so the facade is on ${facade.port}. 端口 ${port} 已被占用，改用 ${facade.port}。`,
+    );
   const signals = [frame.signal, stop.signal];
   if (options.for !== undefined)
     signals.push(AbortSignal.timeout(wholeNumber('--for', options.for, 1) * 1_000));
   const signal = AbortSignal.any(signals);
   try {
     out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
-    out.line(`Facade 接口: ${runtime.facade.url}`);
+    out.line(`Facade 接口: ${facade.url}`);
     const pair = await tell(runtime, campus, signal, out, remarks);
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, call));
-    commands(call, relative(frame.cwd, path) || path, runtime.facade.url, pair);
+    commands(call, relative(frame.cwd, path) || path, facade.url, pair);
     await askDesk(runtime, pair, out);
     faultCommands(campus, out);
     out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
@@ -129,6 +137,7 @@ async function start(
       out.note(error.message);
       stop.abort();
     },
+    elseAnyPort: true,
     // What streams suffer from is told once, by the table of the systems.
     onConnector: (source, note) => remarks.note(source, note),
   });
@@ -207,7 +216,13 @@ async function broker(call: Call<Options>, dir: string, ending: (() => Promise<u
   const why = whyNoDevBroker();
   if (why !== undefined) throw new CliError('USAGE', `no Kafka broker can be started here: ${why}`);
   call.out.line('Starting a Kafka broker (the first time Maven fetches it) 正在启动 Kafka……');
-  const started = await startDevBroker({ dir: join(dir, 'kafka') });
+  const started = await startDevBroker({
+    dir: join(dir, 'kafka'),
+    onLeftOver: ({ pid, started: since }) =>
+      call.out.note(
+        `a broker of an earlier demo was left (process ${pid}, since ${since}) and has been ended`,
+      ),
+  });
   ending.push(() => started.stop());
   call.out.line(`Kafka: ${started.brokers}`);
   return started.brokers;
@@ -229,16 +244,6 @@ function consumer(
     }),
   );
   return async () => (await stopping)();
-}
-
-async function freePort(wanted: number): Promise<number> {
-  if (wanted === 0) return 0;
-  const { createServer } = await import('node:net');
-  return new Promise((done) => {
-    const probe = createServer();
-    probe.once('error', () => done(0));
-    probe.listen(wanted, '127.0.0.1', () => probe.close(() => done(wanted)));
-  });
 }
 
 function wholeNumber(option: string, text: string, least: number): number {

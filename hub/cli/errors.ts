@@ -4,9 +4,11 @@ import { LogError, type LogErrorCode } from '../log/log.js';
 import { FacadeError } from '../facade/server.js';
 import { Sip2Error } from '../sip2/server.js';
 import { SinkError } from '../sink/error.js';
+import { DevBrokerError } from '../operate/broker-error.js';
 import { LocalSocketError, type LocalErrorCode } from '../operate/local-socket.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import {
+  BROKER_MESSAGES,
   CLI_MESSAGES,
   CONNECTOR_MESSAGES,
   LISTEN_MESSAGES,
@@ -98,6 +100,10 @@ export function explain(error: unknown, interrupted: boolean): Explained {
     const of = error instanceof FacadeError ? 'facade' : 'sip2';
     const meaning = LISTEN_MESSAGES[error.code];
     return { code: `${of}.${error.code}`, message: error.message, meaning, exit: EXIT.usage };
+  }
+  if (error instanceof DevBrokerError) {
+    const meaning = BROKER_MESSAGES[error.code];
+    return { code: `broker.${error.code}`, message: error.message, meaning, exit: EXIT.upstream };
   }
   if (error instanceof LocalSocketError) return explainLocal(error.code, error.message);
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -9,7 +9,7 @@ export const EXIT = {
   upstream: 3,
   /** The store is damaged, locked, full, or of another version. */
   store: 4,
-  /** Ended by SIGINT or SIGTERM before it was done. What was acknowledged is kept. */
+  /** Ended by SIGINT, SIGTERM or SIGHUP before it was done. What was acknowledged is kept. */
   interrupted: 5,
   /** A mistake in Cardhub (EX_SOFTWARE of sysexits.h). */
   bug: 70,

@@ -21,7 +21,7 @@ export interface Frame {
   readonly stderr: TextSink;
   readonly now: () => number;
   readonly random: () => number;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
   readonly services: Services;
 }

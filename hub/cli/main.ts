@@ -18,6 +18,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     stop.abort();
   });
 }
+// The terminal was closed, which may be told more than once; nobody reads what is said after it.
+process.on('SIGHUP', () => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error').on('error', () => undefined);
+  }
+  stop.abort();
+});
 // The reader of a pipe went away (`cardhub read … | head`): nothing more to say.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.bug);

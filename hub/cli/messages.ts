@@ -4,6 +4,7 @@ import type { ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblemCode } from '../config/types.js';
 import type { LogErrorCode } from '../log/log.js';
 import type { SinkErrorCode } from '../sink/error.js';
+import type { DevBrokerError } from '../operate/broker-error.js';
 import type { LocalErrorCode } from '../operate/local-socket.js';
 
 /** What a closed code means and what to do, for people. */
@@ -122,6 +123,14 @@ export const LISTEN_MESSAGES: Readonly<Record<FacadeError['code'] | Sip2Error['c
   ),
   LISTEN_FAILED: m('The system refuses to listen there.', '系统不允许在该地址监听。'),
   TLS_FILES: m('Certificate or key cannot be used.', '证书或私钥无法使用。'),
+};
+
+export const BROKER_MESSAGES: Readonly<Record<DevBrokerError['code'], Message>> = {
+  IN_USE: m('Another process uses this broker folder.', '该目录上已有 Kafka 进程，请先结束所示进程。'),
+  NOT_STARTED: m(
+    'The development broker did not start; see its log.',
+    '开发用 Kafka 未能启动，请查看其日志。',
+  ),
 };
 
 export const LOCAL_MESSAGES: Readonly<Record<LocalErrorCode, Message>> = {

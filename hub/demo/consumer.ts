@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { spawnTethered } from '../operate/tether.js';
 import { packagePath } from '../package-root.js';
 import { summarise } from './consumer-summary.js';
 
@@ -22,20 +23,19 @@ const COUNTS_EVERY_MS = 5_000;
  */
 export function startConsumer(options: ConsumerOptions): () => Promise<void> {
   const script = packagePath('examples', 'consumers', 'kafkajs', 'consume.mjs');
-  const { brokers, registry, prefix } = options;
+  const { brokers, registry, prefix, env } = options;
   const args = ['--bootstrap', brokers, '--registry', registry, '--prefix', prefix, '--topics', TOPICS];
-  const child = spawn(process.execPath, [script, ...args, '--follow'], {
-    env: { ...options.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    // Its own process group: Ctrl-C ends it through us, once.
-    detached: true,
+  const child = spawnTethered(process.execPath, [script, ...args, '--follow'], {
+    env,
+    stdout: 'pipe',
+    stderr: 'inherit',
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const summary = summarise();
   const showIf = (line: string | null): void => {
     if (line !== null) options.show(line);
   };
-  createInterface({ input: child.stdout }).on('line', (line) => showIf(summary.take(line)));
+  createInterface({ input: child.stdout as Readable }).on('line', (line) => showIf(summary.take(line)));
   const timer = setInterval(() => showIf(summary.counts()), COUNTS_EVERY_MS);
   return async () => {
     clearInterval(timer);

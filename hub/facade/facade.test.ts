@@ -241,6 +241,11 @@ describe('the facade', () => {
     expect(await response.json()).toEqual({ decision: true });
     expect(response.headers.get('x-request-id')).toBe('r-7');
     await expect(startFacade(facade().app, server)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    const { host, port } = server;
+    const other = await startFacade(facade().app, { host, port, elseAnyPort: true });
+    expect(other.port).not.toBe(port);
+    expect((await fetch(`${other.url}/livez`)).status).toBe(200);
+    await other.close();
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const sent = httpRequest(url, { method: 'POST', headers }, (answer) => {
         answer.resume();

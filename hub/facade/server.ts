@@ -62,6 +62,8 @@ export interface FacadeAddress {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** A port that is taken is no error: any free one then. */
+  readonly elseAnyPort?: boolean;
   /** Callers have to say who they are. */
   readonly guarded?: boolean;
   readonly open?: boolean;
@@ -84,7 +86,12 @@ export async function startFacade(
   const { host, port } = address;
   refuseUnsafe(address);
   const tls = address.tls === undefined ? undefined : openTls(address.tls);
-  const server = await listen(app, host, port, { ...watch, tls });
+  const on = (at: number): Promise<Server | TlsServer> => listen(app, host, at, { ...watch, tls });
+  const server = await on(port).catch((error: unknown) => {
+    const isTaken = error instanceof FacadeError && error.code === 'PORT_IN_USE';
+    if (isTaken && address.elseAnyPort === true) return on(0);
+    throw error;
+  });
   const unwatch = tls?.watch(
     (pem) => (server as TlsServer).setSecureContext({ ...pem, minVersion: TLS_MIN }),
     (error) => address.onProblem?.('facade certificate was not reloaded, the old one stays', error),

@@ -13,6 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { packagePath } from '../package-root.js';
+import { DevBrokerError } from './broker-error.js';
+import { END_WAIT_MS, endLeftOver, forgetProcess, noteProcess, type Noted } from './left-over.js';
+import { spawnTethered } from './tether.js';
 
 /** Kept in one place: the version that the engine has been tried with (libraries.md). */
 export const KAFKA_VERSION = '4.1.0';
@@ -20,6 +23,8 @@ export const KAFKA_VERSION = '4.1.0';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const RESOLVE_TIMEOUT_MS = 300_000;
+/** Of the broker's log, in an error. */
+const LOG_LINES = 5;
 
 export interface DevBrokerOptions {
   /** Data folder, kept after `stop`; absent: a temporary one, removed by `stop`. One broker a folder. */
@@ -30,6 +35,8 @@ export interface DevBrokerOptions {
   readonly cacheDir?: string;
   /** `false` leaves out the settings that trade peak speed for a quick start. Default true. */
   readonly fast?: boolean;
+  /** Told when a broker of an earlier process, which it outlived, had to be ended first. */
+  readonly onLeftOver?: (left: Noted) => void;
 }
 
 export interface DevBroker {
@@ -56,12 +63,17 @@ export function whyNoDevBroker(cacheDir = packagePath('.cache', 'kafka')): strin
   return undefined;
 }
 
-/** Resolves the jars if need be, formats the folder if it is new, starts the broker, waits until it serves. */
+/**
+ * Resolves the jars if need be, formats the folder if it is new, starts the broker, waits until it serves. The
+ * broker ends with this process, however that ends.
+ * @throws DevBrokerError IN_USE, NOT_STARTED
+ */
 export async function startDevBroker(options: DevBrokerOptions = {}): Promise<DevBroker> {
   const reason = whyNoDevBroker(options.cacheDir);
   if (reason !== undefined) throw new Error(`Cannot start a development broker: ${reason}.`);
   const classPath = await resolveJars(options.cacheDir ?? packagePath('.cache', 'kafka'));
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'cardhub-kafka-')));
+  await endEarlier(dir, options.onLeftOver);
   const port = options.port ?? (await freePort());
   const brokers = `127.0.0.1:${port}`;
   const java = javaArguments(classPath, options.fast ?? true);
@@ -77,6 +89,7 @@ export async function startDevBroker(options: DevBrokerOptions = {}): Promise<De
     await serves(brokers, () => exitOf(child), dir);
   } catch (cause) {
     await end('SIGKILL');
+    forgetProcess(noteIn(dir));
     process.off('exit', endWithParent);
     throw cause;
   }
@@ -95,9 +108,35 @@ export async function startDevBroker(options: DevBrokerOptions = {}): Promise<De
     stop: async () => {
       await end('SIGTERM');
       process.off('exit', endWithParent);
+      forgetProcess(noteIn(dir));
       if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+const noteIn = (dir: string): string => join(dir, 'broker.pid');
+const configIn = (dir: string): string => join(dir, 'server.properties');
+
+/** A broker that was left on the folder holds its lock and its ports: it is ended, unless its process lives. */
+async function endEarlier(dir: string, onLeftOver?: (left: Noted) => void): Promise<void> {
+  const left = await endLeftOver(noteIn(dir), configIn(dir));
+  if (left.state === 'none') return;
+  const { pid, parent, started } = left.noted;
+  if (left.state === 'ended') {
+    onLeftOver?.(left.noted);
+  } else if (left.state === 'in-use') {
+    throw new DevBrokerError(
+      'IN_USE',
+      `process ${parent} runs a broker on ${dir} (process ${pid}, since ${started}): end process ${parent}, ` +
+        'or take another folder',
+    );
+  } else {
+    throw new DevBrokerError(
+      'IN_USE',
+      `a broker of an earlier run is left on ${dir} (process ${pid}, since ${started}) and did not end within ` +
+        `${END_WAIT_MS / 1_000} s of SIGTERM and of SIGKILL: end process ${pid}, or take another folder`,
+    );
+  }
 }
 
 function jarFolder(cacheDir: string): string {
@@ -170,13 +209,11 @@ function javaArguments(classPath: string, fast: boolean): readonly string[] {
 /** StorageTool, not a hand-written meta.properties: that would leave `transaction.version` at 0. */
 async function prepareFolder(dir: string, port: number, java: readonly string[]): Promise<void> {
   await mkdir(dir, { recursive: true });
-  const config = join(dir, 'server.properties');
+  const config = configIn(dir);
   const known = existsSync(config) ? await readFile(config, 'utf8') : '';
   const controller = /^controller\.quorum\.voters=1@127\.0\.0\.1:(\d+)$/m.exec(known)?.[1];
-  await writeFile(
-    config,
-    serverProperties(dir, port, controller === undefined ? await freePort() : Number(controller)),
-  );
+  // The old one while it is free: another process may have it by now.
+  await writeFile(config, serverProperties(dir, port, await freePort(Number(controller ?? 0))));
   if (existsSync(join(dir, 'log', 'meta.properties'))) return;
   const id = randomBytes(16).toString('base64url');
   // A leading dash would be read as an option.
@@ -228,11 +265,12 @@ function serverProperties(dir: string, port: number, controllerPort: number): st
 async function launch(dir: string, java: readonly string[]): Promise<ChildProcess> {
   const log = await open(join(dir, 'broker.log'), 'a');
   try {
-    return spawn('java', [...java, 'kafka.Kafka', join(dir, 'server.properties')], {
-      stdio: ['ignore', log.fd, log.fd],
-      // A group of its own: Ctrl-C in the terminal ends whoever uses the broker first, and then the broker.
-      detached: true,
+    const child = spawnTethered('java', [...java, 'kafka.Kafka', configIn(dir)], {
+      stdout: log.fd,
+      stderr: log.fd,
     });
+    if (child.pid !== undefined) noteProcess(noteIn(dir), child.pid);
+    return child;
   } finally {
     await log.close();
   }
@@ -268,13 +306,29 @@ async function serves(brokers: string, exit: () => string | undefined, dir: stri
     const gone = exit();
     if (gone === undefined && (await answers(kafka))) return;
     if (gone !== undefined || Date.now() > deadline) {
-      const tail = (await readFile(join(dir, 'broker.log'), 'utf8').catch(() => '')).slice(-3_000);
-      throw new Error(
-        `The development broker ${gone === undefined ? 'does not answer' : `ended: ${gone}`}.\n${tail}`,
+      const log = join(dir, 'broker.log');
+      const what =
+        gone === undefined ? `did not answer within ${START_TIMEOUT_MS / 1_000} s` : `ended (${gone})`;
+      const said = lastWords(await readFile(log, 'utf8').catch(() => ''));
+      throw new DevBrokerError(
+        'NOT_STARTED',
+        `the broker ${what}; its log is ${log}, and ends with:\n${said}`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** The end of a log without the traces. */
+function lastWords(log: string): string {
+  const lines = log
+    .slice(-20_000)
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s+at |^\s*\.\.\. \d+ more/.test(line));
+  return lines
+    .slice(-LOG_LINES)
+    .map((line) => `  ${line.slice(0, 300)}`)
+    .join('\n');
 }
 
 async function answers(kafka: Kafka): Promise<boolean> {
@@ -302,10 +356,14 @@ async function answers(kafka: Kafka): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+/** @param wanted taken if it is free; 0: any */
+async function freePort(wanted = 0): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await new Promise<number>((resolve) => {
+    server.once('error', () => resolve(0));
+    server.listen(wanted, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+  if (port === 0) return freePort();
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

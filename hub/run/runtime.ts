@@ -73,6 +73,8 @@ export interface RuntimeOptions extends HubOptions {
   /** The hub cannot go on (store damaged, log lost): the caller stops it. */
   readonly onFatal: (error: Error) => void;
   readonly onProblem?: (what: string, error: unknown) => void;
+  /** Where a port of hub.yaml is taken, the facade and the library desk listen on any free one. For the demo. */
+  readonly elseAnyPort?: boolean;
   /** How often the books of banks are looked at; default: once a minute. */
   readonly matchBanksMs?: number;
 }
@@ -269,8 +271,9 @@ async function startAnswers(
     onError: (error) => options.onProblem?.('facade', error),
   });
   const onProblem = (what: string, error: unknown): void => options.onProblem?.(what, error);
-  const guarded = config.clients.length > 0;
-  const facade = await startFacade(app, { ...config.facade, guarded, onProblem }, facadeWatch(parts.metrics));
+  const ports = { elseAnyPort: options.elseAnyPort ?? false, onProblem };
+  const address = { ...config.facade, guarded: config.clients.length > 0, ...ports };
+  const facade = await startFacade(app, address, facadeWatch(parts.metrics));
   listening.facade = facade;
   ending.push(() => facade.close());
   if (config.sip2 === undefined) return { facade, libraryDesk: null };
@@ -278,7 +281,7 @@ async function startAnswers(
     ...{ view: parts.view, decisions, metrics: parts.metrics, now: hub.now },
     ready: () => parts.follower.ready,
     library,
-    onProblem: (what, error) => options.onProblem?.(what, error),
+    ...ports,
   });
   ending.push(() => libraryDesk.close());
   return { facade, libraryDesk };

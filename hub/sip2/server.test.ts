@@ -17,13 +17,18 @@ import type { CutReason, Sip2ServerOptions } from './server.js';
 const LOGIN = '9300CNdesk|COsecret|CPlobby|\r';
 const STATUS = '9900802.00\r';
 
-async function start(change: Partial<Sip2ServerOptions['config']> & { desk?: DeskChange } = {}) {
-  const { desk: deskChange, ...config } = change;
+async function start(
+  change: Partial<Sip2ServerOptions['config'] & Pick<Sip2ServerOptions, 'elseAnyPort'>> & {
+    desk?: DeskChange;
+  } = {},
+) {
+  const { desk: deskChange, elseAnyPort = false, ...config } = change;
   const desk = createDesk(deskChange);
   const cuts: CutReason[] = [];
   const problems: unknown[] = [];
   const server = await startSip2({
     config: { host: '127.0.0.1', port: 0, tls: undefined, plaintext: false, limits: LIMITS, ...config },
+    elseAnyPort,
     session: desk.parts,
     onCut: (reason) => cuts.push(reason),
     onProblem: (_what, error) => problems.push(error),
@@ -190,6 +195,8 @@ describe('the server', () => {
     await expect(start({ host: '0.0.0.0', plaintext: true })).resolves.toBeDefined();
     const { server } = await start();
     await expect(start({ port: server.port })).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    const other = await start({ port: server.port, elseAnyPort: true });
+    expect(other.server.port).not.toBe(server.port);
   });
 
   it('speaks TLS with the certificate from files', async () => {

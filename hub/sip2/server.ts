@@ -59,6 +59,8 @@ export interface Sip2Server {
 
 export interface Sip2ServerOptions {
   readonly config: Pick<Sip2Config, 'host' | 'port' | 'tls' | 'plaintext' | 'limits'>;
+  /** A port that is taken is no error: any free one then. */
+  readonly elseAnyPort?: boolean;
   readonly session: SessionParts;
   /** Told of each connection that the server ended. */
   readonly onCut?: (reason: CutReason) => void;
@@ -84,7 +86,11 @@ export async function startSip2(options: Sip2ServerOptions): Promise<Sip2Server>
   const accept = acceptor(options, open);
   const server =
     config.tls === undefined ? createPlain({ noDelay: true }, accept) : secure(config.tls, accept, options);
-  await listen(server, config);
+  await listen(server, config).catch((error: unknown) => {
+    const isTaken = error instanceof Sip2Error && error.code === 'PORT_IN_USE';
+    if (isTaken && options.elseAnyPort === true) return listen(server, { host: config.host, port: 0 });
+    throw error;
+  });
   const { port } = server.address() as AddressInfo;
   const name = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {

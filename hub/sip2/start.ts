@@ -21,6 +21,8 @@ export interface LibraryDeskOptions {
   readonly metrics: Metrics;
   readonly now: () => number;
   readonly ready: () => boolean;
+  /** A port that is taken is no error: any free one then. */
+  readonly elseAnyPort?: boolean;
   /** Absent: the hub decides, and no library lends through it. */
   readonly library?: LibraryDesk;
   readonly onProblem?: (what: string, error: unknown) => void;
@@ -52,6 +54,7 @@ export async function startLibraryDesk(config: Sip2Config, options: LibraryDeskO
   );
   const server = await startSip2({
     config,
+    elseAnyPort: options.elseAnyPort ?? false,
     session: {
       ...{ view, decisions, now, ready },
       library: options.library ?? decidesOnly,

@@ -6,6 +6,7 @@
  * Delivery: records and position in one transaction, fenced writers, committed reads: exactly once from
  * `AppendBatch` to `ReadBatch`.
  */
+import { setMaxListeners } from 'node:events';
 import { POSITIONS_TOPIC, requireTopic } from '../limits.js';
 import {
   LogError,
@@ -62,6 +63,8 @@ function logOn(
 ): Log {
   const { prefix } = options;
   const stop = new AbortController();
+  // One listener for each topic that is being read: many are no leak here.
+  setMaxListeners(0, stop.signal);
   const writers = new Set<LogWriter>();
   const ownerships = new Set<Ownership>();
   const use = () => {
