@@ -14,7 +14,14 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { packagePath } from '../package-root.js';
 import { DevBrokerError } from './broker-error.js';
-import { END_WAIT_MS, endLeftOver, forgetProcess, noteProcess, type Noted } from './left-over.js';
+import {
+  END_WAIT_MS,
+  endLeftOver,
+  findProcess,
+  forgetProcess,
+  noteProcess,
+  type Noted,
+} from './left-over.js';
 import { spawnTethered } from './tether.js';
 
 /** Kept in one place: the version that the engine has been tried with (libraries.md). */
@@ -120,7 +127,10 @@ const configIn = (dir: string): string => join(dir, 'server.properties');
 /** A broker that was left on the folder holds its lock and its ports: it is ended, unless its process lives. */
 async function endEarlier(dir: string, onLeftOver?: (left: Noted) => void): Promise<void> {
   const left = await endLeftOver(noteIn(dir), configIn(dir));
-  if (left.state === 'none') return;
+  if (left.state === 'none') {
+    refuseUnnoted(dir);
+    return;
+  }
   const { pid, parent, started } = left.noted;
   if (left.state === 'ended') {
     onLeftOver?.(left.noted);
@@ -137,6 +147,19 @@ async function endEarlier(dir: string, onLeftOver?: (left: Noted) => void): Prom
         `${END_WAIT_MS / 1_000} s of SIGTERM and of SIGKILL: end process ${pid}, or take another folder`,
     );
   }
+}
+
+/** Without its note a broker may be anybody's, so it is named and let be. */
+function refuseUnnoted(dir: string): void {
+  const pid = findProcess(
+    (command) => /^\S*java /.test(command) && command.endsWith(` kafka.Kafka ${configIn(dir)}`),
+  );
+  if (pid === null) return;
+  throw new DevBrokerError(
+    'IN_USE',
+    `process ${pid} is a broker on ${dir} that no file there tells of: end it (kill ${pid}; kill -9 ${pid} if it ` +
+      'is still there after some seconds) and start again',
+  );
 }
 
 function jarFolder(cacheDir: string): string {

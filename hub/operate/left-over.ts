@@ -4,7 +4,7 @@
  * what it names in no other process.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 /** A process, as it is noted. */
 export interface Noted {
@@ -33,6 +33,7 @@ export type LeftOver =
 export const END_WAIT_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 const PS_TIMEOUT_MS = 5_000;
+const PS_BYTES_MAX = 32 * 1024 * 1024;
 
 export function noteProcess(path: string, pid: number, now: () => number = Date.now): void {
   const noted: Noted = { pid, parent: process.pid, started: new Date(now()).toISOString() };
@@ -89,6 +90,19 @@ function readNote(path: string): Noted | null {
   }
 }
 
+/** The first process whose command line fits: one that nobody noted. */
+export function findProcess(fits: (command: string) => boolean): number | null {
+  if (process.platform === 'linux') {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).find((pid) => fits(fromProc(pid)?.command ?? '')) ?? null;
+  }
+  for (const line of run('ps', ['-A', '-ww', '-o', 'pid=', '-o', 'args=']).split('\n')) {
+    const [, pid, command] = /^\s*(\d+)\s+(.*\S)\s*$/.exec(line) ?? [];
+    if (command !== undefined && fits(command)) return Number(pid);
+  }
+  return null;
+}
+
 /** Null: no such process. */
 export function processOf(pid: number): Seen | null {
   return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
@@ -108,10 +122,18 @@ export function fromProc(pid: number): Seen | null {
 }
 
 export function fromPs(pid: number): Seen | null {
-  const { stdout } = spawnSync('ps', ['-ww', '-o', 'ppid=', '-o', 'args=', '-p', String(pid)], {
+  const line = /^\s*(\d+)\s+(.*\S)\s*$/s.exec(
+    run('ps', ['-ww', '-o', 'ppid=', '-o', 'args=', '-p', String(pid)]),
+  );
+  return line === null ? null : { parent: Number(line[1]), command: line[2] as string };
+}
+
+/** What it prints; nothing if it cannot run. */
+function run(command: string, args: readonly string[]): string {
+  const { stdout } = spawnSync(command, args, {
     encoding: 'utf8',
     timeout: PS_TIMEOUT_MS,
+    maxBuffer: PS_BYTES_MAX,
   });
-  const line = /^\s*(\d+)\s+(.*\S)\s*$/s.exec(stdout);
-  return line === null ? null : { parent: Number(line[1]), command: line[2] as string };
+  return stdout ?? '';
 }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packagePath } from '../package-root.js';
-import { endLeftOver, fromProc, fromPs, noteProcess, processOf } from './left-over.js';
+import { endLeftOver, findProcess, fromProc, fromPs, noteProcess, processOf } from './left-over.js';
 import { spawnTethered } from './tether.js';
 
 let dir: string;
@@ -99,6 +99,15 @@ describe('a process that was left over', () => {
     });
     expect(child.signalCode ?? (await once(child, 'exit'))[1]).toBe(by);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('is found by its command line without a note', async () => {
+    const child = spawn(process.execPath, ['-e', STAND_IN(false), dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await firstLine(child);
+    expect(findProcess((command) => command.endsWith(` ${dir}`))).toBe(child.pid);
+    expect(findProcess((command) => command.endsWith(` ${dir}/other`))).toBeNull();
   });
 
   it.runIf(process.platform === 'linux' && spawnSync('ps').status === 0)(
