@@ -221,7 +221,7 @@ sources:
   gate:
     connector: access-control/rest
     options: { url: ${vendor.url}, apiKey: ${SECRETS.apiKey}, http: { attempts: 1, backoffMs: 1 } }
-    mapping: { cardSource: core, personSource: core }
+    mapping: { cardSource: gate, personSource: gate }
 `,
   );
   return vendor;
