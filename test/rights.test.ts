@@ -228,7 +228,7 @@ describe('its audit trail', () => {
     return [...new Set(codes)];
   };
 
-  it('is whole while the hub runs and when it has ended; another certificate is taken up meanwhile', async () => {
+  it('is whole while the hub runs and when it has ended', async () => {
     expect(await findings('hub.yaml')).toEqual([]);
     expect((await ask('/livez')).certificate).toBe('first.test');
     expect(runtime.facade.certificateEnds()).toBeGreaterThan(Date.now());
