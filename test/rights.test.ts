@@ -246,6 +246,7 @@ describe('its audit trail', () => {
         client: 'desk',
         right: 'identity',
         action: '/v1/identity/check',
+        purpose: 'identity',
         outcome: 'OK',
       }),
     );

@@ -13,8 +13,9 @@ import type { PersonDescription } from '../views/people.js';
 import { PURPOSES } from '../decide/policy.js';
 import type { Policy, Purpose } from '../decide/policy.js';
 import type { AllowReason } from '../decide/reasons.js';
+import { auditNote } from './audit.js';
 import { readJson } from './body.js';
-import { agreedPurpose, callerOf, outsideAgreement } from './caller.js';
+import { agreedPurpose, callerOf, clientOf, outsideAgreement } from './caller.js';
 import type { EnumerationWatch } from './enumeration.js';
 import type { FacadeParts } from './parts.js';
 import { problem } from './problems.js';
@@ -51,8 +52,9 @@ export function identityCheck(
     const parsed = parseIdentity(body.value);
     if (typeof parsed === 'string') return problem('BAD_REQUEST', parsed);
     const caller = callerOf(c);
-    if (!caller.mayFor(agreedPurpose(parsed.purpose)))
-      return problem('FORBIDDEN', outsideAgreement('purpose'));
+    const { purpose, subject } = parsed;
+    auditNote(c, { purpose, about: `${subject.type}:${subject.id}` });
+    if (!caller.mayFor(agreedPurpose(purpose))) return problem('FORBIDDEN', outsideAgreement('purpose'));
     if (!parts.ready()) return problem('NOT_READY', 'try again in a second', { 'retry-after': '1' });
     const throttled = tooManyMisses(watch, caller.client);
     if (throttled !== undefined) return throttled;
@@ -61,11 +63,9 @@ export function identityCheck(
     watch.note(caller.client, answer !== NOT_MATCHED);
     counters.decided(decision.reason);
     decisions.add({
-      decidedAt,
-      purpose: parsed.purpose,
+      ...{ decidedAt, purpose, subject, decision },
       action: 'check',
-      subject: parsed.subject,
-      decision,
+      client: clientOf(caller),
     });
     const { personClass, maskedName, ...rest } = answer;
     const seen = {

@@ -17,6 +17,7 @@ import type { LendingParts, NotDone } from '../sip2/lending.js';
 import type { LibraryDesk } from '../sip2/library-desk.js';
 import { isUnknown, maskedName } from '../sip2/reader.js';
 import { isId } from './authzen.js';
+import { auditNote } from './audit.js';
 import { readJson } from './body.js';
 import { callerOf, outsideAgreement } from './caller.js';
 import type { EnumerationWatch } from './enumeration.js';
@@ -61,7 +62,7 @@ export function libraryRest(
     ),
     checkin: idempotent(
       store,
-      asked((_c, body) => checkedIn(parts, body)),
+      asked((c, body) => checkedIn(parts, c, body)),
     ),
   };
 }
@@ -71,6 +72,7 @@ function authenticated(parts: LendingParts, watch: EnumerationWatch, c: Context,
   if (typeof fields === 'string') return problem('BAD_REQUEST', fields);
   const subject = namedSubject(fields);
   if (typeof subject === 'string') return problem('BAD_REQUEST', subject);
+  auditNote(c, { purpose: 'library', about: `${subject.type}:${subject.id}` });
   const caller = callerOf(c);
   const { institution = '' } = fields;
   const identity = askReader(parts, institution, subject, 'check');
@@ -103,6 +105,7 @@ async function checkedOut(
   if (typeof subject === 'string') return problem('BAD_REQUEST', subject);
   const { institution = '', location = '', item } = fields;
   if (!isId(item)) return problem('BAD_REQUEST', 'item: expected the identifier of the item');
+  auditNote(c, { purpose: 'library', about: `${subject.type}:${subject.id}` });
   const lent = await lend(parts, { subject, institution, location, item, alreadyDone: false });
   if (lent.kind === 'refused') return notDone(lent);
   watch.note(callerOf(c).client, !isUnknown(lent.decision));
@@ -117,11 +120,12 @@ async function checkedOut(
   });
 }
 
-async function checkedIn(parts: LendingParts, body: unknown): Promise<Response> {
+async function checkedIn(parts: LendingParts, c: Context, body: unknown): Promise<Response> {
   const fields = stringsOf(body, ['institution', 'location', 'item'] as const);
   if (typeof fields === 'string') return problem('BAD_REQUEST', fields);
   const { institution = '', location = '', item } = fields;
   if (!isId(item)) return problem('BAD_REQUEST', 'item: expected the identifier of the item');
+  auditNote(c, { purpose: 'library', about: `item:${item}` });
   const back = await takeBack(parts, { institution, location, item, alreadyDone: false });
   if (back.kind === 'refused') return notDone(back);
   if (back.kind === 'denied') return json({ done: false, ...reasonOf(back.decision) });
