@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { endOfDay, parseDate, parseInstant } from '../../transforms/time.js';
 import type { SourceDocument } from './document.js';
 import { parseDuration } from './duration.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import type { ClientConfig, ConfigProblem, IssuerConfig } from './types.js';
 
 /** As hub.schema.json has accepted them and filled their defaults in. */
@@ -57,18 +57,21 @@ export function isNetwork(text: string): boolean {
   }
 }
 
-type Report = (code: ConfigProblem['code'], path: readonly string[], message: string, hint?: string) => void;
+type Report = (code: ConfigProblem['code'], path: readonly string[], message: string) => void;
+/** The name must stand under this section of `facade`. */
+type Refer = (path: readonly string[], name: unknown, section: string) => void;
 
 export function checkClients(document: SourceDocument): ConfigProblem[] {
   const data = asBlock(document.data);
   const facade = asBlock(data['facade']);
   const clients = Object.entries(asBlock(data['clients']));
   const problems: ConfigProblem[] = [];
-  const report: Report = (code, path, message, hint) =>
-    problems.push({
-      ...{ code, ...document.place([...path], 'value'), path: path.join('.'), message },
-      ...(hint === undefined ? {} : { hint }),
-    });
+  const report: Report = (code, path, message) =>
+    problems.push({ code, ...document.place(path, 'value'), path: path.join('.'), message });
+  const refer: Refer = (path, name, section) => {
+    const known = Object.keys(asBlock(facade[section]));
+    problems.push(...checkReference(document, { path, name, known, what: `one of facade.${section}` }));
+  };
   if (clients.length > 0 && facade['open'] === true) {
     const message = 'expected either facade.open or clients: an open facade asks nobody who they are';
     report('BAD_VALUE', ['facade', 'open'], message);
@@ -78,25 +81,19 @@ export function checkClients(document: SourceDocument): ConfigProblem[] {
     report('BAD_VALUE', ['facade', 'tokenLifetime'], 'expected at most 1h: a token cannot be taken back');
   }
   checkNetworks(facade['proxies'], ['facade', 'proxies'], report);
-  for (const [id, client] of clients) checkClient(id, asBlock(client), facade, report);
+  for (const [id, client] of clients)
+    checkClient(id, asBlock(client), facade['publicUrl'], { report, refer });
   return problems;
 }
 
 function checkClient(
   id: string,
   client: Record<string, unknown>,
-  facade: Record<string, unknown>,
-  report: Report,
+  publicUrl: unknown,
+  { report, refer }: { readonly report: Report; readonly refer: Refer },
 ): void {
   const path = ['clients', id];
   const credentials = asBlock(client['credentials']);
-  const refer = (at: readonly string[], name: unknown, section: string): void => {
-    const known = Object.keys(asBlock(facade[section]));
-    if (typeof name !== 'string' || known.includes(name)) return;
-    const guess = nearest(name, known);
-    const message = `expected one of facade.${section}; ${JSON.stringify(name)} is none of: ${known.join(', ')}`;
-    report('UNKNOWN_REFERENCE', at, message, guess === undefined ? undefined : `did you mean "${guess}"?`);
-  };
   refer([...path, 'tenant'], client['tenant'], 'tenants');
   refer([...path, 'credentials', 'issuer', 'name'], asBlock(credentials['issuer'])['name'], 'issuers');
   checkNetworks(client['networks'], [...path, 'networks'], report);
@@ -104,7 +101,7 @@ function checkClient(
     report('BAD_VALUE', [...path, 'until'], 'expected a day (2027-07-31) or a time with its offset');
   }
   const tokens = ['secrets', 'keysFile', 'issuer'].some((name) => credentials[name] !== undefined);
-  if (tokens && facade['publicUrl'] === undefined) {
+  if (tokens && publicUrl === undefined) {
     const message = 'expected facade.publicUrl: tokens name the hub by it (issuer, audience)';
     report('MISSING_KEY', [...path, 'credentials'], message);
   }
@@ -130,9 +127,4 @@ function checkNetworks(networks: unknown, path: readonly string[], report: Repor
     if (typeof network !== 'string' || isNetwork(network)) continue;
     report('BAD_VALUE', [...path, String(index)], 'expected an address or a network such as 10.20.0.0/16');
   }
-}
-
-function asBlock(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
 }

@@ -4,7 +4,7 @@ import { BUILT_IN } from '../../transforms/reader-profiles.js';
 import type { BuildContext, RawSource } from './build.js';
 import type { SourceDocument } from './document.js';
 import { parseDuration } from './duration.js';
-import { nearest } from './nearest.js';
+import { asBlock, checkReference } from './refer.js';
 import type { ConfigProblem, ControllerConfig, SourceConfig } from './types.js';
 
 /** Name of that source; first part of the ids of their events. */
@@ -75,41 +75,27 @@ export function checkControllers(document: SourceDocument): ConfigProblem[] {
   const data = asBlock(document.data);
   const controllers = asBlock(data['controllers']);
   const problems: ConfigProblem[] = [];
-  const say = (
-    code: ConfigProblem['code'],
-    path: readonly string[],
-    message: string,
-    hint?: string,
-  ): void => {
-    const place = document.place([...path], 'value');
-    problems.push({ code, ...place, path: path.join('.'), message, ...(hint === undefined ? {} : { hint }) });
+  const say = (path: readonly string[], message: string): void => {
+    problems.push({ code: 'BAD_VALUE', ...document.place(path, 'value'), path: path.join('.'), message });
   };
   if (Object.keys(controllers).length > 0 && Object.hasOwn(asBlock(data['sources']), CONTROLLERS)) {
     const message = `expected another name: the events of controllers have the source ${CONTROLLERS}`;
-    say('BAD_VALUE', ['sources', CONTROLLERS], message);
+    say(['sources', CONTROLLERS], message);
   }
   const profiles = [...Object.keys(BUILT_IN), ...Object.keys(asBlock(asBlock(data['readers'])['profiles']))];
   const serials = new Map<unknown, string>();
   for (const [id, given] of Object.entries(controllers)) {
     const { readerProfile, uhppote } = asBlock(given);
-    if (typeof readerProfile === 'string' && !profiles.includes(readerProfile)) {
-      const guess = nearest(readerProfile, profiles);
-      const message = `expected the name of a reader profile; ${JSON.stringify(readerProfile)} is none of: ${profiles.join(', ')}`;
-      const hint = guess === undefined ? undefined : `did you mean "${guess}"?`;
-      say('UNKNOWN_REFERENCE', ['controllers', id, 'readerProfile'], message, hint);
-    }
+    const path = ['controllers', id, 'readerProfile'];
+    const what = 'the name of a reader profile';
+    problems.push(...checkReference(document, { path, name: readerProfile, known: profiles, what }));
     const { serial } = asBlock(uhppote);
     const other = serials.get(serial);
     if (serial !== undefined && other !== undefined) {
       const message = `expected a serial of its own; the controller ${other} has the same`;
-      say('BAD_VALUE', ['controllers', id, 'uhppote', 'serial'], message);
+      say(['controllers', id, 'uhppote', 'serial'], message);
     }
     serials.set(serial, id);
   }
   return problems;
-}
-
-function asBlock(value: unknown): Record<string, unknown> {
-  const isBlock = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isBlock ? (value as Record<string, unknown>) : {};
 }

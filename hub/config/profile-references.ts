@@ -16,10 +16,10 @@ export function checkProfiles(document: SourceDocument): ConfigProblem[] {
     const { options, mapping } = asBlock(given);
     return [
       ...named(options, ['sources', source, 'options'], isProfile).map((at) => ({
-        ...{ ...at, known: profiles, what: 'a reader profile, built in or under readers.profiles,' },
+        ...{ ...at, known: profiles, what: 'a reader profile here, built in or under readers.profiles' },
       })),
       ...named(mapping, ['sources', source, 'mapping'], isSource).map((at) => ({
-        ...{ ...at, known: Object.keys(sources), what: 'the name of a source' },
+        ...{ ...at, known: Object.keys(sources), what: 'the name of a source here' },
       })),
     ].flatMap((reference) => checkReference(document, reference));
   });

@@ -12,7 +12,7 @@ export interface Reference {
   readonly path: Path;
   readonly name: unknown;
   readonly known: readonly string[];
-  /** What is expected here, e.g. `the name of a source`. */
+  /** What is expected here, e.g. `the name of a source here`. */
   readonly what: string;
   /** Where the name stands; default: it is the value. */
   readonly at?: 'key' | 'value';
@@ -31,7 +31,7 @@ export function checkReference(
       code: 'UNKNOWN_REFERENCE',
       ...document.place(path, at),
       path: path.join('.'),
-      message: `expected ${what} here; ${JSON.stringify(name)} ${choice}`,
+      message: `expected ${what}; ${JSON.stringify(name)} ${choice}`,
       ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
     },
   ];

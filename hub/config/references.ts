@@ -15,7 +15,7 @@ export function checkReferences(document: SourceDocument, specs: readonly Connec
       const path = ['sources', node.source, 'streams', node.stream, 'after', String(index)];
       const known = graph.get(target);
       if (known === undefined) {
-        const what = 'the source/stream of a stream';
+        const what = 'the source/stream of a stream here';
         problems.push(...checkReference(document, { path, name: target, known: [...graph.keys()], what }));
       } else if (!known.enabled && node.enabled) {
         problems.push({
