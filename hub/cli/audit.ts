@@ -104,15 +104,8 @@ async function list({ out, config, options }: Call<ListOptions>): Promise<ExitCo
 }
 
 async function* valuesOf({ log }: LogReader): AsyncGenerator<AuditValue> {
-  const { LogError } = await import('../log/log.js');
-  try {
-    for await (const batch of log.read({ topic: 'hub.audit', until: 'end' })) {
-      for (const { key, value } of batch.records) if (value !== null) yield { key, value };
-    }
-  } catch (error) {
-    // A log that an older version made has no trail.
-    if (!(error instanceof LogError && error.code === 'UNKNOWN_TOPIC')) throw error;
-  }
+  const { recordsOf } = await import('../run/topics.js');
+  for await (const { key, value } of recordsOf(log, 'hub.audit')) if (value !== null) yield { key, value };
 }
 
 async function verify({ out, config, options }: Call<VerifyOptions>): Promise<ExitCode> {

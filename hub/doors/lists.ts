@@ -9,7 +9,9 @@ import type { AccessGrant, ControllerList } from '../../contracts/types.js';
 import type { CompiledProfile } from '../../transforms/card-number.js';
 import type { ControllerConfig } from '../config/types.js';
 import { decide } from '../decide/decide.js';
+import { pause } from '../pause.js';
 import type { Candidates } from '../search/search.js';
+import { turns } from '../turns.js';
 import type { ViewValue } from '../views/fields.js';
 import type { HubView, ViewTopic } from '../views/view.js';
 import { ListBuild } from './build.js';
@@ -104,7 +106,6 @@ export class AllowLists {
   active = false;
   readonly #stale = new Set<string>();
   readonly #anew = { since: 0, tookMs: 0 };
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly options: ListsOptions,
@@ -172,11 +173,7 @@ export class AllowLists {
   }
 
   /** Writes and applies one after the other, whoever asks. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    return done;
-  }
+  readonly exclusive = turns();
 
   #isDue({ until, builtAt, config }: ControllerState): boolean {
     const now = this.options.now();
@@ -199,7 +196,7 @@ export class AllowLists {
       });
       this.marks.onMark(() => undefined);
     }
-    if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+    await pause(CALM_MS, signal);
   }
 
   #build(state: ControllerState, until: number): ListBuild {

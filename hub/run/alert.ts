@@ -6,19 +6,18 @@
  *                     └──▶ its `until` has passed: in force no longer, the record stays as it is
  */
 import type { Alert, Door } from '../../contracts/types.js';
-import { LogError, type Log, type StoredRecord } from '../log/log.js';
+import type { Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
+import { turns } from '../turns.js';
 import { AlertsView } from '../views/alerts.js';
 import { DoorsView } from '../views/doors.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
 import type { Journal, JournalRecord } from './journal.js';
+import { recordsOf, soonTrue } from './topics.js';
 
 const REASON_MAX = 500;
 const ACCOUNT_MAX = 128;
-/** The record is durable when this wait begins; it only tells whether this hub decides by it already. */
-const IN_FORCE_MS_MAX = 2_000;
-const IN_FORCE_POLL_MS = 5;
 
 export interface AlertRequest {
   readonly state: 'NONE' | 'LOCKDOWN' | 'FIRE' | 'EVACUATION';
@@ -66,7 +65,7 @@ export async function readAlerts(
 ): Promise<ReadAlerts> {
   const view = new AlertsView(tenant);
   const newest = new Map<string, { alert: Alert; bytes: Uint8Array }>();
-  for await (const { key, value } of alertRecords(log)) {
+  for await (const { key, value } of recordsOf(log, 'hub.alert')) {
     const alert = value === null ? null : (codec.decode('hub.alert', value) as Alert);
     view.apply(key, alert);
     if (!key.startsWith(`${tenant}:`)) continue;
@@ -75,15 +74,6 @@ export async function readAlerts(
     else newest.set(scope, { alert, bytes: value });
   }
   return { view, newest };
-}
-
-async function* alertRecords(log: Pick<Log, 'read'>): AsyncGenerator<StoredRecord> {
-  try {
-    for await (const batch of log.read({ topic: 'hub.alert', until: 'end' })) yield* batch.records;
-  } catch (error) {
-    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return;
-    throw error;
-  }
 }
 
 /** Every door of the log, for a command that runs without a hub. */
@@ -192,20 +182,12 @@ export function alertHandler(
   view: HubView,
 ): (body: unknown) => Promise<AlertAnswer> {
   const parts = { log: hub.log, codec: hub.codec, tenant: hub.config.tenant, doors: view.doors };
-  let last: Promise<unknown> = Promise.resolve();
+  const turn = turns();
   const set = async (body: unknown): Promise<AlertAnswer> => {
     const { record, alert, from } = await alertRecord(parts, body, hub.now());
     await journal.append([record]);
-    const inForce = (): boolean => view.alerts.version(alert.scope) >= alert.version;
-    const deadline = performance.now() + IN_FORCE_MS_MAX;
-    while (!inForce() && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, IN_FORCE_POLL_MS));
-    }
-    return { alert, from, inForce: inForce() };
+    const inForce = await soonTrue(() => view.alerts.version(alert.scope) >= alert.version);
+    return { alert, from, inForce };
   };
-  return (body) => {
-    const done = last.then(() => set(body));
-    last = done.catch(() => undefined);
-    return done;
-  };
+  return (body) => turn(() => set(body));
 }

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import type { AuditRecord } from '../../contracts/types.js';
 import { hashOf, openSigner, type ChainId, type Head } from '../audit/chain.js';
 import { AuditWriter } from '../audit/writer.js';
+import type { StoredRecord } from '../log/log.js';
 import type { LocalHandler } from '../operate/local-socket.js';
 import type { HubParts } from './hub.js';
 import type { Journal } from './journal.js';
+import { followTopic } from './topics.js';
 
 /** The newest checkpoint, beside the log: who cuts the end of the log does not reach it by that. */
 export const CHECKPOINT_FILE = 'audit-checkpoint.jws';
 const TOPIC = 'hub.audit';
-const RETRY_MS = 1_000;
 /** Chains of other hubs and starts whose heads are kept; the oldest go. */
 const CHAINS_MAX = 5_000;
 
@@ -83,26 +84,15 @@ function followHeads({ log, codec }: HubParts, own: ChainId, onProblem: (error: 
   const stop = new AbortController();
   const last = new Map<ChainId, Uint8Array>();
   let moved = new Set<ChainId>();
-  const follow = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      try {
-        for await (const batch of log.read({ topic: TOPIC, until: 'follow', signal: stop.signal })) {
-          for (const { key, value } of batch.records) {
-            if (key === own || value === null) continue;
-            last.delete(key);
-            last.set(key, value);
-            moved.add(key);
-            const [oldest] = last.keys();
-            if (last.size > CHAINS_MAX && oldest !== undefined) last.delete(oldest);
-          }
-        }
-      } catch (error) {
-        if (!stop.signal.aborted) onProblem(error);
-      }
-      if (!stop.signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  const keep = ({ key, value }: StoredRecord): void => {
+    if (key === own || value === null) return;
+    last.delete(key);
+    last.set(key, value);
+    moved.add(key);
+    const [oldest] = last.keys();
+    if (last.size > CHAINS_MAX && oldest !== undefined) last.delete(oldest);
   };
-  void follow();
+  void followTopic(log, TOPIC, keep, { signal: stop.signal, onProblem });
   return {
     stop: () => stop.abort(),
     moved: (): readonly Head[] => {

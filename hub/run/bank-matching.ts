@@ -4,6 +4,7 @@ import { LogError, type Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import type { OwnedTask } from './owner.js';
 import { pause } from '../pause.js';
+import { turns } from '../turns.js';
 
 /** `cardhub banks match` */
 export interface MatchRequest {
@@ -47,11 +48,11 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
   let owned: AbortSignal | null = null;
   /** Another hub writes: only a new assignment may make this one a writer again. */
   let fenced: LogError | null = null;
-  let last: Promise<unknown> = Promise.resolve();
+  const turn = turns();
   let wake = new AbortController();
   /** One at a time; a writer that has failed is opened again at the next. */
-  const exclusive = <T>(work: (writer: CaseWriter) => Promise<T>): Promise<T> => {
-    const done = last.then(async () => {
+  const exclusive = <T>(work: (writer: CaseWriter) => Promise<T>): Promise<T> =>
+    turn(async () => {
       if (owned === null || owned.aborted) throw notOwned();
       if (fenced !== null) throw fenced;
       writer ??= await openCaseWriter(log, codec, id);
@@ -64,9 +65,6 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
         throw error;
       }
     });
-    last = done.catch(() => undefined);
-    return done;
-  };
   return {
     id,
     async run(signal) {
@@ -90,7 +88,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
         }
       } finally {
         owned = null;
-        await last;
+        await turn(async () => undefined);
         await writer?.close().catch(() => undefined);
         writer = null;
       }

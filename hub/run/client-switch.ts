@@ -6,15 +6,14 @@
  */
 import type { ClientSwitch } from '../../contracts/types.js';
 import type { Clients } from '../clients/registry.js';
-import { LogError, type Log, type StoredRecord } from '../log/log.js';
+import type { Log, StoredRecord } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
+import { turns } from '../turns.js';
 import type { Journal, JournalRecord } from './journal.js';
+import { followTopic, recordsOf, soonTrue } from './topics.js';
 
 const REASON_MAX = 500;
 const ACCOUNT_MAX = 128;
-const RETRY_MS = 1_000;
-const IN_FORCE_MS_MAX = 2_000;
-const IN_FORCE_POLL_MS = 5;
 
 export interface SwitchRequest {
   readonly client: string;
@@ -51,18 +50,11 @@ interface Kept {
 /** Newest switch of each client. */
 export async function readSwitches(parts: SwitchParts): Promise<ReadonlyMap<string, Kept>> {
   const newest = new Map<string, Kept>();
-  try {
-    for await (const batch of parts.log.read({ topic: 'hub.client', until: 'end' })) {
-      for (const record of batch.records) {
-        const found = switchOf(parts, record);
-        if (found !== undefined && record.value !== null) {
-          newest.set(found.client, { of: found, bytes: record.value });
-        }
-      }
+  for await (const record of recordsOf(parts.log, 'hub.client')) {
+    const found = switchOf(parts, record);
+    if (found !== undefined && record.value !== null) {
+      newest.set(found.client, { of: found, bytes: record.value });
     }
-  } catch (error) {
-    // A log that an older version made has none.
-    if (!(error instanceof LogError && error.code === 'UNKNOWN_TOPIC')) throw error;
   }
   return newest;
 }
@@ -83,22 +75,11 @@ export async function followSwitches(
     if (found.state !== 'UNKNOWN') clients.switch(found.client, found.state === 'DISABLED', found.version);
   };
   for (const { of } of (await readSwitches(parts)).values()) apply(of);
-  const follow = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        for await (const batch of parts.log.read({ topic: 'hub.client', until: 'follow', signal })) {
-          for (const record of batch.records) {
-            const found = switchOf(parts, record);
-            if (found !== undefined) apply(found);
-          }
-        }
-      } catch (error) {
-        if (!signal.aborted) onProblem(error);
-      }
-      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  const follow = (record: StoredRecord): void => {
+    const found = switchOf(parts, record);
+    if (found !== undefined) apply(found);
   };
-  void follow();
+  void followTopic(parts.log, 'hub.client', follow, { signal, onProblem });
 }
 
 /** @throws SwitchError */
@@ -143,22 +124,14 @@ export function switchHandler(
   clients: Clients | undefined,
   now: () => number,
 ): (body: unknown) => Promise<SwitchAnswer> {
-  let last: Promise<unknown> = Promise.resolve();
+  const turn = turns();
   const set = async (body: unknown): Promise<SwitchAnswer> => {
     const request = body as SwitchRequest;
     const known = (id: string): boolean => clients?.get(id) !== undefined;
     const { record, value, from } = await switchRecordOf(parts, request, known, now());
     await journal.append([record]);
-    const inForce = (): boolean => (clients?.switchVersion(value.client) ?? 0) >= value.version;
-    const deadline = performance.now() + IN_FORCE_MS_MAX;
-    while (!inForce() && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, IN_FORCE_POLL_MS));
-    }
-    return { switch: value, from, inForce: inForce() };
+    const inForce = await soonTrue(() => (clients?.switchVersion(value.client) ?? 0) >= value.version);
+    return { switch: value, from, inForce };
   };
-  return (body) => {
-    const done = last.then(() => set(body));
-    last = done.catch(() => undefined);
-    return done;
-  };
+  return (body) => turn(() => set(body));
 }

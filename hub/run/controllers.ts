@@ -6,6 +6,7 @@ import { ControllerDesk } from '../doors/desk.js';
 import { AllowLists, type Marks } from '../doors/lists.js';
 import { openSigner } from '../doors/signing.js';
 import { LogError } from '../log/log.js';
+import { pause } from '../pause.js';
 import type { Candidates } from '../search/search.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
@@ -87,7 +88,7 @@ export async function controllersTask(
           if (error instanceof LogError && (error.code === 'FENCED' || error.retry === 'never')) throw error;
           // What it had in memory may be unwritten: all is read again.
           onProblem('controllers', error);
-          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+          await pause(PAUSE_MS, signal);
         }
       }
     },

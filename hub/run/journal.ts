@@ -3,6 +3,7 @@ import type { RecordCodec } from '../sync/rows.js';
 import { recordDigest } from '../log/digest.js';
 import { emptyBooks } from '../sync/books.js';
 import { digestOf, firstProgress, readPosition, writePosition, type Progress } from '../sync/position.js';
+import { turns } from '../turns.js';
 import type { Position } from '../../contracts/types.js';
 
 /** A record of the hub's own. */
@@ -29,7 +30,7 @@ export async function openJournal(
 ): Promise<Journal> {
   let writer: LogWriter | null = await log.openWriter(id);
   let progress = progressOf(writer, codec);
-  let last: Promise<void> = Promise.resolve();
+  const turn = turns();
   const write = async (records: readonly JournalRecord[]): Promise<void> => {
     if (writer === null) {
       writer = await log.openWriter(id);
@@ -65,15 +66,8 @@ export async function openJournal(
     }
   };
   return {
-    append(records) {
-      const done = last.then(() => write(records));
-      last = done.catch(() => undefined);
-      return done;
-    },
-    async close() {
-      await last;
-      await writer?.close();
-    },
+    append: (records) => turn(() => write(records)),
+    close: () => turn(async () => writer?.close()),
   };
 }
 

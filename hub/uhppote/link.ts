@@ -12,6 +12,7 @@
 import type { CompiledProfile } from '../../transforms/card-number.js';
 import type { ControllerConfig } from '../config/types.js';
 import { HeldList } from '../doors/offline.js';
+import { pause } from '../pause.js';
 import { ageOf, clockOf, localTime, type Reply } from './codec.js';
 import type { Device } from './device.js';
 import { cardText, SWIPE, UNKNOWN_CARD, WAITS_FOR_HOST } from './events.js';
@@ -179,16 +180,7 @@ export class Link {
         if (!signal.aborted) this.#note('trouble', (error as Error).message);
         pauseMs = Math.min(ms, RETRY_MS);
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(end, pauseMs);
-        function end(): void {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', end);
-          resolve();
-        }
-        signal.addEventListener('abort', end);
-        if (signal.aborted) end();
-      });
+      await pause(pauseMs, signal);
     }
   }
 
