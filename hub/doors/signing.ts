@@ -6,9 +6,10 @@
  * All keys of the folder are published. The newest signs once it has been published for OVERLAP_MS, or when it is
  * the only one: a controller has then seen it, so a key can be followed by another without a gap.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { writeOnce } from '../operate/secrets.js';
 import { STATEMENT_TYPE, type Statement } from './allow-list.js';
 
 const ALGORITHM = 'ES256';
@@ -23,8 +24,8 @@ export interface Signer {
 }
 
 export async function openSigner(dir: string, now: () => number): Promise<Signer> {
+  if (readKeys(dir).length === 0) await createKey(dir, now());
   const keys = readKeys(dir);
-  if (keys.length === 0) keys.push(await createKey(dir, now()));
   const opened = await Promise.all(
     keys.map(async ({ created, jwk }) => ({
       created,
@@ -70,16 +71,8 @@ function readKeys(dir: string): StoredKey[] {
 }
 
 /** Makes a key; it signs when its turn comes. */
-export async function createKey(dir: string, now: number): Promise<StoredKey> {
+async function createKey(dir: string, now: number): Promise<void> {
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
-  const jwk = await exportJWK(privateKey);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const file = openSync(join(dir, `allow-list-${Math.max(0, Math.floor(now))}.jwk`), 'wx', 0o600);
-  try {
-    writeSync(file, `${JSON.stringify(jwk)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  return { created: now, jwk };
+  const text = `${JSON.stringify(await exportJWK(privateKey))}\n`;
+  writeOnce(dir, `allow-list-${Math.max(0, Math.floor(now))}.jwk`, new TextEncoder().encode(text));
 }
