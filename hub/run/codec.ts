@@ -15,15 +15,25 @@ export const HUB_VERSION = version;
 
 /** What is made of the catalogue: once in a process, since reading and checking it takes a while. */
 export interface CatalogueCodecs extends Codecs {
+  readonly catalogue: Catalogue;
   /** The field `version` of an encoded value; 0 where its topic has none. */
   readonly versionOf: (topic: string, bytes: Uint8Array) => number;
+  /** Made at its first use: most commands have no view. */
   readonly view: ViewDecoder;
 }
 
 export function openCodecs(): CatalogueCodecs {
   const catalogue = loadCatalogue();
   const codecs = createCodecs(catalogue);
-  return { ...codecs, versionOf: createVersionReader(catalogue), view: viewDecoder(catalogue, codecs) };
+  let view: ViewDecoder | undefined;
+  return {
+    ...codecs,
+    catalogue,
+    versionOf: createVersionReader(catalogue),
+    get view() {
+      return (view ??= viewDecoder(catalogue, codecs));
+    },
+  };
 }
 
 function viewDecoder(catalogue: Catalogue, codecs: Codecs): ViewDecoder {

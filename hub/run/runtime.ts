@@ -17,7 +17,6 @@ import { explainParts } from './explain-parts.js';
 import { intakeApp } from '../facade/intake.js';
 import { registryApp } from '../facade/registry.js';
 import { startFacade, type FacadeServer, type FacadeWatch } from '../facade/server.js';
-import { loadCatalogue } from '../log/catalogue.js';
 import { startLibraryDesk } from '../sip2/start.js';
 import type { Sip2Server } from '../sip2/server.js';
 import { createMetrics, type Metrics } from '../operate/metrics.js';
@@ -260,7 +259,7 @@ async function startAnswers(
       ...rights?.apps,
       '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
       ...(config.facade.registry && {
-        '/registry': registryApp(loadCatalogue(), { prefix: config.log.prefix }),
+        '/registry': registryApp(hub.codecs.catalogue, { prefix: config.log.prefix }),
       }),
     },
     onEnumeration: (client) =>
