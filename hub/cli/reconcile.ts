@@ -40,12 +40,7 @@ async function reconcile(call: Call<Options>): Promise<ExitCode> {
   const { out, options } = call;
   const { proveTopics } = await import('../desk/reconcile.js');
   const proofs = await withReader(await call.config(), ({ log, codec }) =>
-    lookAgain(
-      () => proveTopics(log, codec),
-      (found) => found.some(({ outcome }) => outcome === 'differs'),
-      LOOK_AGAIN_MS,
-      call.frame.signal,
-    ),
+    proveTopics(log, codec, call.frame.signal),
   );
   const upstream = options.upstream === false ? [] : await proveUpstreams(call);
   const agree = proofs.every(({ outcome }) => outcome !== 'differs');
@@ -77,14 +72,13 @@ const LOOK_AGAIN_MS = 500;
 /** An upstream whose polls are rarer than this is not waited for. */
 const POLL_MS_MAX = 30_000;
 
-async function lookAgain<T>(
-  look: () => Promise<T>,
-  differs: (found: T) => boolean,
+async function lookAgain(
+  look: () => Promise<UpstreamProof>,
   waitMs: number,
   signal: AbortSignal,
-): Promise<T> {
+): Promise<UpstreamProof> {
   let found = await look();
-  for (let looks = 1; looks < LOOKS && differs(found); looks += 1) {
+  for (let looks = 1; looks < LOOKS && found.outcome === 'differs'; looks += 1) {
     await sleep(waitMs, undefined, { signal });
     found = await look();
   }
@@ -108,7 +102,6 @@ async function proveUpstreams({ frame, config }: Call<Options>): Promise<Upstrea
     const through = { ...deps, stream: throughHub(deps.stream, deps.id, loaded.dataDir) };
     return lookAgain(
       () => proveUpstream(through, frame.signal),
-      ({ outcome }) => outcome === 'differs',
       Math.min(stream.pollMs, POLL_MS_MAX) + LOOK_AGAIN_MS,
       frame.signal,
     );
