@@ -135,6 +135,10 @@ export interface paths {
          * @description Everything that does not match gets one and the same answer, `{"match": false}`: an unknown card, another
          *     number, another name. Only who names the holder rightly, or asks about the card alone, learns its state. Who
          *     asks mostly about cards that nobody has is answered 429 until the minute is over.
+         *
+         *     `include` asks for the card's balance (scope `balance`) or for whether banks may debit its holder (scope
+         *     `bank-signing`); 403 without the scope. Both come only with a match, with their age, and with the fields of the
+         *     sharing agreement. An open facade answers neither.
          */
         post: operations["checkIdentity"];
         delete?: never;
@@ -715,6 +719,8 @@ export interface components {
              * @enum {string}
              */
             purpose: "door" | "identity" | "library_borrow" | "library_return" | "locker_open" | "classroom_power";
+            /** @description Each with a scope of its own. */
+            include?: ("balance" | "bankSigning")[];
         } | unknown | unknown | unknown;
         IdentityResponse: {
             match: boolean;
@@ -727,6 +733,60 @@ export interface components {
             maskedName?: string;
             policyVersion?: string;
             dataAgeMs?: number;
+            balance?: components["schemas"]["Balance"];
+            bankSigning?: components["schemas"]["BankSigning"];
+        };
+        /**
+         * @description Amounts stand apart and are never added up silently; which of them are shown stands in the agreement. Fen; null
+         *     where the card core does not say.
+         */
+        Balance: {
+            /**
+             * @description UNCERTAIN: the core's own amounts do not agree. UNKNOWN: no account, or it is not known how old its data is;
+             *     then there are no amounts.
+             * @enum {string}
+             */
+            certainty: "CERTAIN" | "UNCERTAIN" | "UNKNOWN";
+            /** @enum {string} */
+            currency: "CNY";
+            /** @enum {string} */
+            unit: "fen";
+            /**
+             * Format: date-time
+             * @description Up to when the hub has read the card core's accounts.
+             */
+            asOf: string | null;
+            ageMs: number | null;
+            /** @description On the chip as last seen. */
+            cardWalletFen?: number | null;
+            /** @description In the database of the core. */
+            ledgerFen?: number | null;
+            /** @description Paid in and not claimed at a canteen POS yet (过渡余额). */
+            pendingClaimFen?: number | null;
+            /** @description What a POS lets the card spend now; 0 when frozen or closed. */
+            spendableOnCardFen?: number | null;
+            /** @description Ledger plus pending. */
+            totalFen?: number | null;
+        };
+        BankSigning: {
+            /**
+             * @description Of all banks together. UNKNOWN: no bank has said anything, one has not decided, or it was too long ago; never
+             *     the same as NOT_SIGNED.
+             * @enum {string}
+             */
+            state: "SIGNED" | "NOT_SIGNED" | "UNKNOWN";
+            /** @description Of the oldest knowledge that counts. */
+            ageMs: number | null;
+            /** @description Field `banks` of the agreement. */
+            banks?: {
+                bank: string;
+                /** @enum {string} */
+                state: "SIGNED" | "NOT_SIGNED" | "UNKNOWN";
+                /** Format: date-time */
+                changedAt: string;
+                /** Format: date-time */
+                asOf: string | null;
+            }[];
         };
         /** @description Either card, or credential with its readerProfile, or schoolNumber with its source. */
         ReaderRequest: {

@@ -8,7 +8,7 @@ import { createMetrics } from '../operate/metrics.js';
 import { searchable } from '../search/campus.js';
 import { door, fixtureView, NOW } from '../views/view.fixture.js';
 import { createFacade } from '../facade/app.js';
-import { SCOPES } from '../facade/caller.js';
+import { OPEN, SCOPES } from '../facade/caller.js';
 import { DecisionLog } from '../facade/decision-log.js';
 
 const key = newSecret();
@@ -86,6 +86,23 @@ it.each([
   expect(refused.headers.get('www-authenticate')).toContain(`error="insufficient_scope", scope="${scope}"`);
   const granted = facade({ scopes: [scope], purposes: ['door', 'identity'], doors: 'all' });
   expect((await granted.ask(path, body)).status).toBe(200);
+});
+
+it('money and bank signing need a scope of their own, which no open facade has', async () => {
+  const body = { card: 'core:1', include: ['balance', 'bankSigning'] };
+  const rights = { purposes: ['identity'], fields: ['totalFen'] } as const;
+  const one = facade({ ...rights, scopes: ['identity', 'balance'] });
+  const refused = await one.ask('/v1/identity/check', body);
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+    403,
+    'Bearer realm="cardhub", error="insufficient_scope", scope="identity bank-signing"',
+  ]);
+  const both = facade({ ...rights, scopes: ['identity', 'balance', 'bank-signing'] });
+  expect(JSON.parse((await both.ask('/v1/identity/check', body)).text)).toMatchObject({
+    balance: { certainty: 'UNKNOWN', currency: 'CNY', unit: 'fen', asOf: null, ageMs: null },
+    bankSigning: { state: 'UNKNOWN', ageMs: null },
+  });
+  expect(OPEN.may('balance') || OPEN.may('bank-signing')).toBe(false);
 });
 
 it('a purpose or a door outside the agreement is 403, in the same words for a door that there is not', async () => {

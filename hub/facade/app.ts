@@ -29,6 +29,7 @@ import type { DecisionReason } from '../decide/reasons.js';
 import { entityCandidates } from '../search/entities.js';
 import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
+import type { BalanceSource } from './beside.js';
 import { controllerRoutes, type ControllerParts } from './controllers.js';
 import type { AuditTrail } from './audit.js';
 import { header } from './body.js';
@@ -85,6 +86,8 @@ export interface FacadeOptions {
   readonly explain?: (id: string) => Promise<Explanation | undefined>;
   /** Absent: hub.yaml names no controllers. */
   readonly controllers?: ControllerParts;
+  /** Absent: nobody may ask for balances. */
+  readonly balances?: BalanceSource;
   /** Lends and takes back; absent: the hub says who may borrow, and nothing else. */
   readonly library?: LibraryDesk;
   /** Told of a client that tries numbers out. */
@@ -119,7 +122,12 @@ export function createFacade(options: FacadeOptions): Hono {
     route(method, path, guard({ scope, form: 'problem', action: path }, handler));
   routeAccess(route, guard, options, parts);
   const watch = enumerationWatch(metrics, options);
-  own('POST', '/v1/identity/check', 'identity', identityCheck(parts, watch));
+  own(
+    'POST',
+    '/v1/identity/check',
+    'identity',
+    identityCheck({ ...parts, balances: options.balances }, watch),
+  );
   const library = { ...parts, library: options.library ?? decidesOnly };
   const desk = libraryRest(library, watch, createIdempotencyStore(options.now));
   for (const [name, handler] of Object.entries(desk)) own('POST', `/v1/library/${name}`, 'library', handler);
@@ -141,11 +149,7 @@ export function createFacade(options: FacadeOptions): Hono {
   route('GET', '/livez', livez());
   route('GET', '/readyz', readiness(options, guard, watch.check));
   for (const path of ['/docs', '/openapi.yaml'] as const) route('GET', path, docs(path));
-  own('GET', '/metrics', 'operate', () => {
-    return new Response(metrics.text(), {
-      headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
-    });
-  });
+  own('GET', '/metrics', 'operate', () => shownMetrics(metrics));
   const { auditCheckpoint } = options;
   if (auditCheckpoint !== undefined) own('GET', '/v1/audit/checkpoint', 'audit', checkpoint(auditCheckpoint));
   for (const [path, mounted] of Object.entries(options.mounts ?? {})) app.route(path, mounted);
@@ -229,6 +233,12 @@ function routeAccess(route: Route, guard: Guard, options: FacadeOptions, parts: 
     route('GET', `${WELL_KNOWN}/tenants/${name}`, serve);
     route('GET', `/tenants/${name}${WELL_KNOWN}`, serve);
   }
+}
+
+function shownMetrics(metrics: Metrics): Response {
+  return new Response(metrics.text(), {
+    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+  });
 }
 
 function checkpoint(newest: () => string | undefined): Answerer {

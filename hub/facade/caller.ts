@@ -13,7 +13,7 @@ export const SCOPES = [
   'search',
   /** Identity check: match or not, card state, person class, masked name. */
   'identity',
-  /** Money of a person's card, beside an identity check. */
+  /** Money of a card, beside an identity check. */
   'balance',
   /** Whether a bank has signed a person, beside an identity check. */
   'bank-signing',
@@ -48,11 +48,13 @@ export interface Caller {
 }
 
 const yes = (): boolean => true;
+/** What no open facade answers: money and banks are for those with an agreement. */
+const AGREED_ONLY: ReadonlySet<Scope> = new Set(['balance', 'bank-signing']);
 
 export const OPEN: Caller = {
   client: 'anonymous',
   tenant: null,
-  may: yes,
+  may: (scope) => !AGREED_ONLY.has(scope),
   mayFor: yes,
   seesDoor: yes,
   seesField: yes,

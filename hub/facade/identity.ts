@@ -3,7 +3,7 @@
  *
  * One answer for everything that does not match, `{"match": false}`: an unknown card, another number, another
  * name. Only who names the holder rightly (or asks about a card alone) learns why a card is not good. Who asks mostly
- * about cards that nobody has is throttled (enumeration.ts).
+ * about cards that nobody has is throttled (enumeration.ts). Balance and bank signing only where asked for: beside.ts.
  */
 import type { Context } from 'hono';
 import { cleanName, maskName } from '../../transforms/names.js';
@@ -14,6 +14,7 @@ import { PURPOSES } from '../decide/policy.js';
 import type { Policy, Purpose } from '../decide/policy.js';
 import type { AllowReason } from '../decide/reasons.js';
 import { auditNote } from './audit.js';
+import { beside, parseInclude, withoutScope, type BalanceSource, type Beside } from './beside.js';
 import { readJson } from './body.js';
 import { agreedPurpose, callerOf, clientOf, outsideAgreement } from './caller.js';
 import type { EnumerationWatch } from './enumeration.js';
@@ -26,6 +27,7 @@ interface IdentityRequest {
   readonly purpose: Purpose;
   readonly schoolNumber?: string;
   readonly name?: string;
+  readonly include: readonly Beside[];
 }
 
 interface IdentityAnswer {
@@ -42,7 +44,7 @@ interface IdentityAnswer {
 const NOT_MATCHED: IdentityAnswer = { match: false };
 
 export function identityCheck(
-  parts: FacadeParts,
+  parts: FacadeParts & { readonly balances?: BalanceSource | undefined },
   watch: EnumerationWatch,
 ): (c: Context) => Promise<Response> {
   const { decisions, now, counters } = parts;
@@ -52,14 +54,19 @@ export function identityCheck(
     const parsed = parseIdentity(body.value);
     if (typeof parsed === 'string') return problem('BAD_REQUEST', parsed);
     const caller = callerOf(c);
-    const { purpose, subject } = parsed;
-    auditNote(c, { purpose, about: `${subject.type}:${subject.id}` });
+    const { purpose, subject, include } = parsed;
+    auditNote(c, {
+      ...{ purpose, about: `${subject.type}:${subject.id}` },
+      ...(include.length > 0 && { detail: { include: include.join(' ') } }),
+    });
     if (!caller.mayFor(agreedPurpose(purpose))) return problem('FORBIDDEN', outsideAgreement('purpose'));
+    const refused = withoutScope(caller, include);
+    if (refused !== undefined) return refused;
     if (!parts.ready()) return problem('NOT_READY', 'try again in a second', { 'retry-after': '1' });
     const throttled = tooManyMisses(watch, caller.client);
     if (throttled !== undefined) return throttled;
     const decidedAt = now();
-    const { answer, decision } = check(parts, parsed, decidedAt);
+    const { answer, decision, card } = check(parts, parsed, decidedAt);
     watch.note(caller.client, answer !== NOT_MATCHED);
     counters.decided(decision.reason);
     decisions.add({
@@ -72,6 +79,7 @@ export function identityCheck(
       ...rest,
       ...(caller.seesField('personClass') && { personClass }),
       ...(caller.seesField('name') && { maskedName }),
+      ...(answer.match && card !== undefined && beside(parts, caller, include, card, decidedAt)),
     };
     return new Response(JSON.stringify(seen), { headers: { 'content-type': 'application/json' } });
   };
@@ -91,7 +99,7 @@ function check(
   { view }: FacadeParts,
   request: IdentityRequest,
   now: number,
-): { answer: IdentityAnswer; decision: Decision } {
+): { answer: IdentityAnswer; decision: Decision; card?: CardFacts } {
   const policy = view.policy();
   const card = findCard(view, request, policy, now);
   const holder = card?.holder === undefined ? undefined : view.person(card.holder);
@@ -127,6 +135,7 @@ function check(
       ...(dataAgeMs !== undefined && { dataAgeMs }),
     },
     decision: decided(match, reason),
+    card,
   };
 }
 
@@ -190,11 +199,14 @@ function parseIdentity(body: unknown): IdentityRequest | string {
   const { schoolNumber, name, purpose = 'identity' } = fields;
   const subject = namedSubject(fields);
   if (typeof subject === 'string') return subject;
+  const include = parseInclude(body);
+  if (typeof include === 'string') return include;
   const known = PURPOSES.find((one) => one === purpose);
   if (known === undefined) return `purpose: expected one of ${PURPOSES.join(', ')}`;
   return {
     subject,
     purpose: known,
+    include,
     ...(schoolNumber !== undefined && { schoolNumber }),
     ...(name !== undefined && { name }),
   };

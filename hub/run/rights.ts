@@ -106,6 +106,7 @@ export function rightsHandlers(
   hub: HubParts,
   journal: Journal,
   rights: Rights | undefined,
+  onReload: () => void = () => undefined,
 ): Readonly<Record<string, LocalHandler>> {
   const needed = (): Rights => {
     if (rights !== undefined) return rights;
@@ -124,6 +125,7 @@ export function rightsHandlers(
         );
       }
       clients.replace([...configs, ...clientsOf({ ...hub.config, clients: [] })]);
+      onReload();
       return { clients: configs.length };
     },
     'rotate-keys': async (body) => {

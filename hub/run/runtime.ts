@@ -43,6 +43,7 @@ import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { openLibraryDesk } from './library.js';
 import { replicaName } from './replica.js';
 import { auditedHandlers, openAudit, type Audit } from './audit.js';
+import { openBalances, type Balances } from './balances.js';
 import { followSwitches } from './client-switch.js';
 import type { TokenNote } from '../clients/oauth.js';
 import { openRights, rightsHandlers, switchParts, type Rights } from './rights.js';
@@ -113,6 +114,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const audit = await openAudit(hub, { replica, journal, onProblem });
     ending.push(() => audit.close());
     const rights = await startRights(hub, view, audit, options, ending);
+    const { balances, reload } = startBalances(hub, { view, follower, rights }, onProblem, ending);
     const parts = {
       view,
       follower,
@@ -125,6 +127,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
       controllers,
       rights,
       audit,
+      balances,
     };
     const { facade, libraryDesk } = await startAnswers(hub, parts, options, ending);
     await caughtUp(follower);
@@ -133,7 +136,11 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     intake.attach(owner);
     ending.push(startMaintenance(hub, rights, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
-    const local = await startLocal(hub, { journal, view, matching, controllers, rights, audit }, status);
+    const local = await startLocal(
+      hub,
+      { journal, view, matching, controllers, rights, audit, onReload: reload },
+      status,
+    );
     ending.push(() => local.close());
     return { hub, view, follower, facade, libraryDesk, owner, metrics, status, stop };
   } catch (error) {
@@ -194,6 +201,24 @@ interface AnswerParts {
   readonly controllers: ControllersTask | null;
   readonly rights: Rights | undefined;
   readonly audit: Audit;
+  readonly balances: Balances;
+}
+
+/** Balances are held where a client may ask for them: from the start, or from the reload that brings the first one. */
+function startBalances(
+  hub: HubParts,
+  { view, follower, rights }: Pick<AnswerParts, 'view' | 'follower' | 'rights'>,
+  onProblem: (what: string, error: unknown) => void,
+  ending: (() => Promise<unknown> | void)[],
+): { readonly balances: Balances; readonly reload: () => void } {
+  const balances = openBalances(hub, { view, ready: follower.whenReady, onProblem });
+  ending.push(() => balances.close());
+  const reload = (): void => {
+    const clients = [...(rights?.clients.all() ?? [])];
+    if (clients.some(({ config }) => config.scopes.includes('balance'))) balances.want();
+  };
+  reload();
+  return { balances, reload };
 }
 
 /** Who may call. Switches are read to their end before anybody is answered: who was switched off stays so. */
@@ -231,7 +256,6 @@ async function startAnswers(
   });
   ending.push(() => decisions.close());
   const library = openLibraryDesk(hub.sources);
-  const { rights } = parts;
   const listening: { facade?: FacadeServer } = {};
   const certificateEnds = (): number | undefined => listening.facade?.certificateEnds();
   const app = createFacade({
@@ -240,12 +264,13 @@ async function startAnswers(
     decisions,
     now: hub.now,
     metrics: parts.metrics,
-    ...(rights && { access: rights.access }),
+    ...(parts.rights && { access: parts.rights.access }),
     audit: parts.audit.writer,
     auditCheckpoint: () => parts.audit.checkpoint(),
     tenants: parts.tenants,
     candidates: parts.candidates,
     library,
+    balances: parts.balances,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
     ...(parts.controllers !== null && {
@@ -256,7 +281,7 @@ async function startAnswers(
     }),
     checks: checksOf(hub, parts, certificateEnds),
     mounts: {
-      ...rights?.apps,
+      ...parts.rights?.apps,
       '/intake': intakeApp((source, body) => parts.intake.take(source, body)),
       ...(config.facade.registry && {
         '/registry': registryApp(hub.codecs.catalogue, { prefix: config.log.prefix }),
@@ -385,15 +410,16 @@ interface LocalParts {
   readonly controllers: ControllersTask | null;
   readonly rights: Rights | undefined;
   readonly audit: Audit;
+  readonly onReload: () => void;
 }
 
 async function startLocal(
   hub: HubParts,
-  { journal, view, matching, controllers, rights, audit }: LocalParts,
+  { journal, view, matching, controllers, rights, audit, onReload }: LocalParts,
   status: () => HubStatus,
 ): Promise<LocalServer> {
   const handlers: Readonly<Record<string, LocalHandler>> = {
-    ...rightsHandlers(hub, journal, rights),
+    ...rightsHandlers(hub, journal, rights, onReload),
     status: async () => status(),
     command: async (body) => {
       await journal.append([commandRecord(body as CommandRequest, hub.codec, hub.now())]);

@@ -1,0 +1,180 @@
+/**
+ * What other systems ask the facade about the simulated campus, through real HTTP as clients of hub.yaml: money and bank
+ * signing beside an identity check.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { startCampus, type Campus } from '../campus/start.js';
+import { connectors } from '../connectors/index.js';
+import type { BankAgreement } from '../contracts/types.js';
+import { newSecret } from '../hub/clients/secrets.js';
+import { loadConfig } from '../hub/config/load.js';
+import { campusSources } from '../hub/demo/campus-sources.js';
+import { startRuntime, type Runtime } from '../hub/run/runtime.js';
+
+/** 2026-09-10 (a Thursday) 10:00 in Shanghai. */
+const MORNING = Date.UTC(2026, 8, 10, 2);
+const secrets = { shop: newSecret(), desk: newSecret(), 'bank-desk': newSecret() };
+type ClientName = keyof typeof secrets;
+const fatal: Error[] = [];
+let dir: string;
+let campus: Campus;
+let runtime: Runtime;
+
+function clients(): object {
+  const client = (name: ClientName, rights: object) => ({
+    credentials: { secrets: [secrets[name].digest] },
+    ...{ purposes: ['identity'], ...rights },
+  });
+  return {
+    shop: client('shop', {
+      scopes: ['identity', 'balance'],
+      fields: ['spendableOnCardFen', 'pendingClaimFen'],
+    }),
+    desk: client('desk', { scopes: ['identity'], fields: ['name'] }),
+    'bank-desk': client('bank-desk', { scopes: ['identity', 'bank-signing'], fields: ['banks'] }),
+  };
+}
+
+async function start(): Promise<Runtime> {
+  const all = campusSources(campus) as Record<string, { streams?: Record<string, object> }>;
+  const core = { ...all['core'], streams: { cards: { poll: '100ms' }, accounts: { poll: '200ms' } } };
+  const config = {
+    ...{ version: 1, tenant: 'demo', data: './hub', clients: clients() },
+    facade: { host: '127.0.0.1', port: 0, publicUrl: 'https://cards.example.edu' },
+    sources: { core, 'bank-sea': all['bank-sea'] },
+  };
+  const path = join(dir, 'hub.yaml');
+  writeFileSync(path, stringify(config));
+  const loaded = loadConfig(path, { env: {}, specs: Object.values(connectors).map(({ spec }) => spec) });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return startRuntime(loaded.config, {
+    connectors: Object.values(connectors),
+    now: () => campus.clock.now(),
+    onFatal: (error) => fatal.push(error),
+  });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+const tokens = new Map<ClientName, string>();
+
+async function tokenOf(client: ClientName): Promise<string> {
+  const known = tokens.get(client);
+  if (known !== undefined) return known;
+  const response = await fetch(`${runtime.facade.url}/oauth2/token`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from(`${client}:${secrets[client].secret}`).toString('base64')}`,
+    },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  });
+  const { access_token: token } = (await response.json()) as { access_token: string };
+  tokens.set(client, token);
+  return token;
+}
+
+async function ask(client: ClientName, path: string, body: object): Promise<Answer> {
+  const response = await fetch(`${runtime.facade.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${await tokenOf(client)}` },
+    body: JSON.stringify(body),
+  });
+  const { status, headers } = response;
+  return { status, headers, body: (await response.json()) as Record<string, unknown> };
+}
+const check = (client: ClientName, body: object) => ask(client, '/v1/identity/check', body);
+
+async function until<T>(what: string, find: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const found = await find();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'cardhub-facade-'));
+  const clock = { now: MORNING, rate: 1 };
+  campus = await startCampus({ dir: join(dir, 'campus'), seed: 11, people: 60, life: false, clock });
+  runtime = await start();
+});
+afterAll(async () => {
+  await runtime.stop();
+  await campus.close();
+  rmSync(dir, { recursive: true, force: true });
+  expect(fatal).toEqual([]);
+});
+
+describe('money beside an identity check', () => {
+  const CARD = '1000000010';
+  const asked = { card: `core:${CARD}`, include: ['balance'] };
+  const balance = async (known: (fen: number) => boolean = () => true) =>
+    until('a balance', async () => {
+      const { body } = await check('shop', asked);
+      const found = body['balance'] as Record<string, unknown> | undefined;
+      const fen = found?.['spendableOnCardFen'];
+      return typeof fen === 'number' && known(fen) ? { body, found, fen } : undefined;
+    });
+
+  it('comes with its age and unit, in the fields of the agreement, and follows the core', async () => {
+    const { body, found, fen } = await balance();
+    expect(Object.keys(found ?? {}).sort()).toEqual(
+      ['ageMs', 'asOf', 'certainty', 'currency', 'pendingClaimFen', 'spendableOnCardFen', 'unit'].sort(),
+    );
+    expect(found).toMatchObject({ certainty: 'CERTAIN', currency: 'CNY', unit: 'fen' });
+    expect(found?.['ageMs']).toBeLessThan(30_000);
+    expect(body, 'no name, which is not in its agreement').not.toHaveProperty('maskedName');
+    campus.life({ event: 'spend', card: CARD, amountFen: 350 });
+    expect((await balance((now) => now !== fen)).fen).toBe(fen - 350);
+  });
+
+  it('needs a scope of its own, and a card that matches', async () => {
+    const refused = await check('desk', asked);
+    expect([refused.status, refused.body['code']]).toEqual([403, 'FORBIDDEN']);
+    expect(refused.headers.get('www-authenticate')).toContain('scope="identity balance"');
+    expect((await check('bank-desk', asked)).status).toBe(403);
+    expect((await check('desk', { card: asked.card })).body).toMatchObject({ match: true });
+    expect((await check('shop', { card: asked.card })).body).not.toHaveProperty('balance');
+    expect((await check('shop', { ...asked, name: '某人' })).body).toEqual({ match: false });
+    expect((await check('shop', { ...asked, include: ['balance', 'name'] })).status).toBe(400);
+    expect((await check('shop', { ...asked, include: 'balance' })).status).toBe(400);
+    campus.life({ event: 'lose', card: CARD });
+    await until('the loss', async () => {
+      const { body } = await check('shop', asked);
+      if (body['state'] !== 'LOST') return undefined;
+      expect(body).not.toHaveProperty('balance');
+      return body;
+    });
+  });
+
+  it('says whether banks may debit a person; nothing known is UNKNOWN, never NOT_SIGNED', async () => {
+    const signed = new Map<string, BankAgreement['state']>();
+    const expected = { signed: 'SIGNED', cancelled: 'NOT_SIGNED', undecided: 'UNKNOWN' } as const;
+    for (const { customerNo, state } of campus.bank.books.agreements())
+      signed.set(customerNo, expected[state]);
+    const said = new Set<string>();
+    for (const [schoolNumber, state] of [...signed]) {
+      const body = { schoolNumber, source: 'core', include: ['bankSigning'] };
+      const answer = await until('what the bank says', async () => {
+        const { body: found } = await check('bank-desk', body);
+        const signing = found['bankSigning'] as { state: string; ageMs: number | null } | undefined;
+        if (found['match'] !== true) return found;
+        return typeof signing?.ageMs === 'number' ? found : undefined;
+      });
+      if (answer['match'] !== true) continue;
+      expect(answer['bankSigning']).toMatchObject({ state, banks: [{ bank: 'bank-sea', state }] });
+      said.add(state);
+    }
+    expect([...said].sort()).toEqual(['NOT_SIGNED', 'SIGNED', 'UNKNOWN']);
+  });
+});
