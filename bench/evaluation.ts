@@ -9,8 +9,17 @@ const CONNECTIONS = 32;
 const GOAL = 0.9;
 /** Rounds, in one go. */
 const WARM_UP = 3;
-const KINDS = ['hub', 'hono', 'node'] as const;
-const NAMES = { hub: 'facade', hono: 'empty Hono', node: 'bare node:http' };
+/** Those between the facade and an empty handler show what each part of a decision costs. */
+const KINDS = ['hub', 'decide', 'read', 'answer', 'hono', 'node'] as const;
+type Kind = (typeof KINDS)[number];
+const NAMES: Readonly<Record<Kind, string>> = {
+  hub: 'facade',
+  decide: 'of it without the decision log',
+  read: 'of it without the decision',
+  answer: 'of it without Hono and the body',
+  hono: 'empty Hono',
+  node: 'bare node:http',
+};
 
 interface Round extends LoadAnswer {
   /** CPU time of the server for one request, microseconds. */
@@ -26,13 +35,13 @@ export async function evaluation(options: BenchOptions): Promise<BenchResult> {
   const ms = options.quick ? 2_000 : 4_000;
   const dir = await viewLog(cards, options.note);
   const client = await serveChild('load', { cards, connections: CONNECTIONS } satisfies LoadArgument);
-  const servers = {} as Record<(typeof KINDS)[number], Serving>;
-  const rounds: Record<(typeof KINDS)[number], Round[]> = { hub: [], hono: [], node: [] };
+  const servers = {} as Record<Kind, Serving>;
+  const rounds: Record<Kind, Round[]> = { hub: [], decide: [], read: [], answer: [], hono: [], node: [] };
   let dropped = 0;
   try {
     for (const kind of KINDS)
       servers[kind] = await serveChild('server', { kind, dir } satisfies ServerArgument);
-    const once = async (kind: (typeof KINDS)[number], forMs: number): Promise<Round> => {
+    const once = async (kind: Kind, forMs: number): Promise<Round> => {
       const server = servers[kind];
       const before = await server.ask<ServerFacts>({});
       const answer = await client.ask<LoadAnswer>({ port: server.ready['port'], ms: forMs });

@@ -13,6 +13,7 @@
  */
 import type avro from 'avsc';
 import type { TopicName, TopicValue } from '../../contracts/types.js';
+import { avroWriter, DoesNotFit, Slab, type WriteValue } from './avro-writer.js';
 import { type Catalogue, subjectOf } from './catalogue.js';
 import { parseSchema } from './compatibility.js';
 
@@ -67,6 +68,8 @@ interface Writer {
   readonly topic: string;
   readonly schemaId: number;
   readonly type: avro.Type;
+  readonly write: WriteValue;
+  /** For avsc's `isValid`, which names what is wrong. */
   readonly checks: object;
 }
 
@@ -96,11 +99,9 @@ export function createCodecs(catalogue: Catalogue): Codecs {
 function createWriter(catalogue: Catalogue, topic: string): Writer {
   const newest = catalogue.versions(subjectOf(topic)).at(-1);
   if (!newest) throw new EnvelopeError('UNKNOWN_TOPIC', `the catalogue has no schema for topic ${topic}`);
+  const type = parseSchema(JSON.parse(newest.schema));
   return {
-    topic,
-    schemaId: newest.id,
-    type: parseSchema(JSON.parse(newest.schema)),
-    // toBuffer and encode would drop undeclared fields in silence; the check finds them and names the path.
+    ...{ topic, schemaId: newest.id, type, write: avroWriter(type) },
     checks: {
       noUndeclaredFields: true,
       errorHook: (path: string[], value: unknown, type: avro.Type) => {
@@ -147,32 +148,21 @@ function kindOf(value: unknown): string {
   return typeof value;
 }
 
-/** Writes one value after the other into a slab; a full slab is left to its readers and a new one begun. */
+/** Writes one value after the other into a slab. */
 function createSlabWriter(slabBytes: number): (writer: Writer, value: unknown) => Uint8Array {
-  let slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, 64));
-  let position = 0;
-  return ({ type, schemaId, checks }, value) => {
-    type.isValid(value, checks);
-    let end =
-      position + PREFIX_BYTES > slab.length
-        ? -PREFIX_BYTES
-        : type.encode(value, slab, position + PREFIX_BYTES);
-    if (end < 0) {
-      // A negative end is the shortfall; how long the whole value is follows from it.
-      const needed = slab.length - position - end;
-      slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, needed));
-      position = 0;
-      end = type.encode(value, slab, PREFIX_BYTES);
-      if (end < 0) {
-        slab = Buffer.allocUnsafeSlow(slab.length - end);
-        end = type.encode(value, slab, PREFIX_BYTES);
-      }
+  const slab = new Slab(slabBytes);
+  return ({ type, schemaId, checks, write }, value) => {
+    slab.begin();
+    slab.byte(0);
+    slab.bigEndian32(schemaId);
+    try {
+      write(value, slab);
+    } catch (error) {
+      // Says where and what; it throws.
+      if (error instanceof DoesNotFit) type.isValid(value, checks);
+      throw error;
     }
-    slab[position] = 0;
-    slab.writeInt32BE(schemaId, position + 1);
-    const view = slab.subarray(position, end);
-    position = end;
-    return view;
+    return slab.take();
   };
 }
 
