@@ -12,11 +12,21 @@ export interface CampusHubOptions {
   readonly pageRows?: number;
   /** Calls a second; absent: the default of the connector. */
   readonly perSecond?: number;
+  /** UDP port of a controller of the UHPPOTE family; absent: no controllers. */
+  readonly uhppotePort?: number;
 }
+
+/** The first doors of the campus, the gate that everybody passes among them. */
+export const CONTROLLER_DOORS = ['gate:D-00000', 'gate:D-00001', 'gate:D-00002', 'gate:D-00003'] as const;
+/** `fetching` takes its list over HTTP, `driven` is a UHPPOTE controller behind the bridge: the same doors. */
+export const CONTROLLERS = {
+  fetching: { id: 'fetching', profile: 'uid-hex' },
+  driven: { id: 'driven', profile: 'dec10-le', serial: 405_419_896 },
+} as const;
 
 export function campusYaml({ urls, credentials }: CampusAddress, options: CampusHubOptions): string {
   const { core, access } = credentials;
-  const { pollMs, pageRows, perSecond } = options;
+  const { pollMs, pageRows, perSecond, uhppotePort } = options;
   const text = (value: string): string => JSON.stringify(value);
   const pem = (value: string): string => text(value.replaceAll('\n', '\\n'));
   return `version: 1
@@ -43,5 +53,17 @@ sources:
       apiKey: ${text(access.apiKey)}
     streams: { swipes: { after: [core/cards] } }
     mapping: { cardSource: core, personSource: core }
+${uhppotePort === undefined ? '' : controllersYaml(uhppotePort)}`;
+}
+
+function controllersYaml(uhppotePort: number): string {
+  const { fetching, driven } = CONTROLLERS;
+  const doors = CONTROLLER_DOORS.map((door, i) => `${i + 1}: ${door}`).join(', ');
+  return `controllers:
+  ${fetching.id}: { doors: { ${doors} }, readerProfile: ${fetching.profile} }
+  ${driven.id}:
+    doors: { ${doors} }
+    readerProfile: ${driven.profile}
+    uhppote: { serial: ${driven.serial}, address: 127.0.0.1:${uhppotePort} }
 `;
 }

@@ -21,6 +21,10 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   overload: async () => (await import('./overload.js')).overload,
   sip2: async () => (await import('./sip2.js')).sip2,
   'start-up': async () => (await import('./start-up.js')).startUp,
+  token: async () => (await import('./token.js')).token,
+  evaluations: async () => (await import('./evaluations.js')).evaluations,
+  search: async () => (await import('./search.js')).search,
+  changes: async () => (await import('./changes.js')).changes,
   'lost-to-denied': async () => (await import('./lost-to-denied.js')).lostToDenied,
 };
 

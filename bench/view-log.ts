@@ -23,16 +23,28 @@ const ROWS_A_BATCH = 5_000;
 
 export const cardKeyOf = (n: number): string => `core:${String(n).padStart(10, '0')}`;
 const personIdOf = (n: number): string => `2026${String(n).padStart(7, '0')}`;
+export const personKeyOf = (n: number): string => `core:${personIdOf(n)}`;
 /** Spread over the numbers of a chip, none of them a random or a cascade number. */
 export const uidOf = (n: number): string =>
   (0x10000000 + ((Math.imul(n, 2_654_435_761) >>> 0) % 0x70000000)).toString(16).toUpperCase();
 export const doorKeyOf = (n: number): string => `gate:${n}`;
 
+export interface Campus {
+  readonly cards: number;
+  /** Fewer than cards: the first card of each is in use, the others were replaced by it. Default: one card each. */
+  readonly people?: number;
+  /** The last doors that no right of a group reaches: each has rights for so many persons. Default: none. */
+  readonly rooms?: { readonly doors: number; readonly people: number };
+}
+
 /** Makes the log if it is not there. @returns its folder */
-export async function viewLog(cards: number, note: (text: string) => void): Promise<string> {
+export async function viewLog(of: number | Campus, note: (text: string) => void): Promise<string> {
+  const campus = typeof of === 'number' ? { cards: of } : of;
+  const { cards } = campus;
   // A log of other contracts lacks their topics.
   const contracts = createHash('sha256').update(JSON.stringify(loadCatalogue().entries)).digest('hex');
-  const dir = join(CACHE, `log-${cards}-${contracts.slice(0, 8)}`);
+  const shape = campus.people === undefined ? '' : `-${campus.people}p-${campus.rooms?.doors ?? 0}r`;
+  const dir = join(CACHE, `log-${cards}${shape}-${contracts.slice(0, 8)}`);
   if (existsSync(dir)) return dir;
   note(`making a log with ${cards} cards, once`);
   const making = `${dir}.making`;
@@ -41,7 +53,7 @@ export async function viewLog(cards: number, note: (text: string) => void): Prom
   const log = openEmbeddedLog({ dir: making, topics: TOPICS, now: Date.now });
   const opened = await log;
   await opened.applyTopics(TOPICS);
-  await fill(opened, cards);
+  await fill(opened, campus);
   await opened.close();
   await rename(making, dir);
   return dir;
@@ -53,7 +65,10 @@ interface Made<T extends TopicName = TopicName> {
   readonly value: TopicValue[T];
 }
 
-async function fill(log: Log, cards: number): Promise<void> {
+async function fill(
+  log: Log,
+  { cards, people = cards, rooms = { doors: 0, people: 0 } }: Campus,
+): Promise<void> {
   const at = Date.now();
   const write = async (stream: string, rows: number, make: (n: number) => readonly Made[]): Promise<void> => {
     const id = `bench/${stream}/0`;
@@ -82,13 +97,19 @@ async function fill(log: Log, cards: number): Promise<void> {
     }
     await writer.close();
   };
-  await write('gate/doors', DOORS, (n) => [{ topic: 'master.door', key: doorKeyOf(n), value: doorOf(n) }]);
-  await write('gate/grants', DOOR_GROUPS * UNITS, (n) => [
-    { topic: 'master.access-grant', key: `gate:g${n}`, value: grantOf(n) },
-  ]);
+  const firstRoom = DOORS - rooms.doors;
+  await write('gate/doors', DOORS, (n) => {
+    const value = n < firstRoom ? doorOf(n) : { ...doorOf(n), groups: [] };
+    return [{ topic: 'master.door', key: doorKeyOf(n), value }];
+  });
+  const groups = DOOR_GROUPS * UNITS;
+  await write('gate/grants', groups + rooms.doors * rooms.people, (n) => {
+    const value = n < groups ? grantOf(n) : roomGrantOf(n, n - groups, firstRoom, { ...rooms, of: people });
+    return [{ topic: 'master.access-grant', key: `gate:g${n}`, value }];
+  });
   await write('core/cards', cards, (n) => [
-    { topic: 'hub.person-source', key: `core:${personIdOf(n)}`, value: personOf(n) },
-    { topic: 'master.card', key: cardKeyOf(n), value: cardOf(n) },
+    ...(n < people ? [{ topic: 'hub.person-source', key: personKeyOf(n), value: personOf(n) } as const] : []),
+    { topic: 'master.card', key: cardKeyOf(n), value: n < people ? cardOf(n) : replacedCardOf(n, people) },
   ]);
 }
 
@@ -115,6 +136,20 @@ function grantOf(n: number): AccessGrant {
   };
 }
 
+/** A right of one person at one room, at any time. */
+function roomGrantOf(
+  n: number,
+  i: number,
+  firstRoom: number,
+  { people, of }: { readonly people: number; readonly of: number },
+): AccessGrant {
+  return {
+    ...grantOf(n),
+    ...{ subjectType: 'PERSON', subject: personKeyOf((i * 7_919) % of) },
+    ...{ resourceType: 'DOOR', resource: doorKeyOf(firstRoom + Math.floor(i / people)), schedule: [] },
+  };
+}
+
 function personOf(n: number): PersonSource {
   const id = personIdOf(n);
   return {
@@ -127,12 +162,12 @@ function personOf(n: number): PersonSource {
   };
 }
 
-function cardOf(n: number): Card {
+export function cardOf(n: number): Card {
   const cardKey = cardKeyOf(n);
   return {
     ...{ cardKey, source: 'core', cardId: cardKey.slice(5), version: 1 },
     ...{
-      holder: { source: 'core', key: `core:${personIdOf(n)}` },
+      holder: { source: 'core', key: personKeyOf(n) },
       accountKey: `core:${n}`,
       cardType: 'FORMAL',
     },
@@ -150,18 +185,34 @@ function cardOf(n: number): Card {
   };
 }
 
+function replacedCardOf(n: number, people: number): Card {
+  const holder = n % people;
+  return {
+    ...cardOf(n),
+    ...{ holder: { source: 'core', key: personKeyOf(holder) }, accountKey: `core:${holder}` },
+    ...{ state: 'REPLACED', replacedBy: cardKeyOf(holder), validUntil: 19_500 },
+  };
+}
+
 export interface OpenView {
   readonly log: Log;
   readonly view: HubView;
   readonly follower: Follower;
 }
 
-/** Opens the log and begins to follow it: as a reader beside the hub, or as the hub itself. */
-export async function openView(dir: string, readOnly = true): Promise<OpenView> {
+/**
+ * Opens the log and begins to follow it: as a reader beside the hub, or as the hub itself.
+ * @param before what else looks at the records, before the first of them
+ */
+export async function openView(
+  dir: string,
+  readOnly = true,
+  before: (view: HubView) => HubView = (view) => view,
+): Promise<OpenView> {
   const log = await openEmbeddedLog({ dir, topics: TOPICS, now: Date.now, readOnly });
   const codecs = openCodecs();
   const { profiles } = readerProfiles();
-  const view = createHubView({ tenant: 'bench', profiles, now: Date.now });
+  const view = before(createHubView({ tenant: 'bench', profiles, now: Date.now }));
   const follower = followLog({
     ...{ log, view, now: Date.now },
     decoder: codecs.view,

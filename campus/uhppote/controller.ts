@@ -61,6 +61,8 @@ export class UhppoteController {
   readonly unlocked: { readonly door: number; readonly at: number; readonly by: 'host' | 'list' }[] = [];
   /** Called at each unlocking. */
   onUnlock: () => void = () => undefined;
+  /** Called at each card that is taken off its list. */
+  onDelete: (card: number) => void = () => undefined;
   /** Milliseconds that its clock is ahead of the world's. */
   clockMs = 0;
   readonly #slots: { card: number; of: StoredCard }[] = [];
@@ -214,7 +216,10 @@ export class UhppoteController {
         return reply;
       }
       case 0x52:
-        if (at >= 0) this.#slots[at] = { card: DELETED, of: { from: '', to: '', doors: [] } };
+        if (at >= 0) {
+          this.#slots[at] = { card: DELETED, of: { from: '', to: '', doors: [] } };
+          this.onDelete(number);
+        }
         reply[8] = at >= 0 ? 1 : 0;
         return reply;
       case 0x54:
