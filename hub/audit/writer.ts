@@ -13,6 +13,7 @@ import type { AuditRecord } from '../../contracts/types.js';
 import type { AuditCall, AuditTrail } from '../facade/audit.js';
 import { AUDITED } from '../facade/audit.js';
 import { createUuid7 } from '../facade/uuid7.js';
+import { Outbox, type OutboxAlarm } from '../outbox.js';
 import { hashOf, type AuditSigner, type ChainId, type Head } from './chain.js';
 
 const BUFFER_MAX = 10_000;
@@ -24,7 +25,6 @@ const CHECKPOINT_EVERY_MS = 60_000;
 const GROUPS_MAX = 1_000;
 /** Heads of one checkpoint: those that moved since the one before. */
 const HEADS_MAX = 1_000;
-const CLOSE_WAIT_MS = 5_000;
 const DETAIL_MAX = 2_000;
 
 export interface AuditSink {
@@ -51,7 +51,7 @@ export interface AuditWriterOptions {
   readonly others?: () => readonly Head[];
   /** Told of each checkpoint that is durable. */
   readonly onCheckpoint?: (jws: string) => void;
-  readonly onAlarm?: (alarm: { code: 'APPEND_FAILED' | 'BUFFER_FULL'; cause?: unknown }) => void;
+  readonly onAlarm?: (alarm: OutboxAlarm) => void;
   readonly now: () => number;
   readonly bufferMax?: number;
 }
@@ -79,11 +79,8 @@ interface Linked {
 }
 
 export class AuditWriter implements AuditTrail {
-  private buffer: Linked[] = [];
-  private pending: Linked[] = [];
-  private flushing: Promise<void> | undefined;
+  private readonly outbox: Outbox<Linked>;
   private readonly groups = { refused: new Map<string, Entry>(), counted: new Map<string, Entry>() };
-  private gap: { since: number; count: number } | undefined;
   private sequence = 0;
   private previous = '';
   /** Sequence after the last checkpoint of our own. */
@@ -91,31 +88,36 @@ export class AuditWriter implements AuditTrail {
   private readonly uuid = createUuid7();
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly chain: ChainId;
-  private readonly bufferMax: number;
-  droppedCount = 0;
-  failedAppends = 0;
 
   constructor(private readonly options: AuditWriterOptions) {
     this.chain = `${options.writer}/${options.start}`;
-    this.bufferMax = options.bufferMax ?? BUFFER_MAX;
+    this.outbox = new Outbox<Linked>({
+      append: (records) => options.sink.append(records),
+      gap: (since, count) => this.linked({ kind: 'GAP', at: since, outcome: 'BUFFER_FULL', count }),
+      ...{ max: options.bufferMax ?? BUFFER_MAX, appendMax: APPEND_MAX, flushMs: FLUSH_MS },
+      onAlarm: options.onAlarm,
+    });
     this.add({ kind: 'START', at: options.now(), outcome: 'OK' });
     const every = (ms: number, work: () => unknown): void => {
       const timer = setInterval(() => void work(), ms);
       timer.unref();
       this.timers.push(timer);
     };
-    every(FLUSH_MS, () => this.flush());
     every(REFUSED_EVERY_MS, () => this.closeGroups('refused'));
     every(COUNTED_EVERY_MS, () => this.closeGroups('counted'));
     every(CHECKPOINT_EVERY_MS, () => this.checkpoint());
   }
 
-  get size(): number {
-    return this.buffer.length + this.pending.length;
+  get full(): boolean {
+    return this.outbox.full;
   }
 
-  get full(): boolean {
-    return this.size >= this.bufferMax;
+  get droppedCount(): number {
+    return this.outbox.lostCount;
+  }
+
+  get failedAppends(): number {
+    return this.outbox.failedAppends;
   }
 
   call({ client, tenant, scope, action, status, note }: AuditCall): void {
@@ -185,10 +187,7 @@ export class AuditWriter implements AuditTrail {
   }
 
   async flush(): Promise<void> {
-    if (this.flushing !== undefined) return this.flushing;
-    if (this.size === 0 && this.gap === undefined) return;
-    this.flushing = this.write().finally(() => (this.flushing = undefined));
-    return this.flushing;
+    return this.outbox.flush();
   }
 
   /** Ends the chain, signs its end, writes the rest; for at most five seconds. */
@@ -196,31 +195,23 @@ export class AuditWriter implements AuditTrail {
     for (const timer of this.timers) clearInterval(timer);
     this.closeGroups('refused');
     this.closeGroups('counted');
-    const deadline = performance.now() + CLOSE_WAIT_MS;
     for (let tries = 0; this.full && tries < 3; tries++) await this.flush();
     this.link({ kind: 'END', at: this.options.now(), outcome: 'OK' });
     await this.checkpoint();
-    while (this.size > 0 && performance.now() < deadline) {
-      const failed = this.failedAppends;
-      await this.flush();
-      if (this.failedAppends > failed) await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
-    }
+    await this.outbox.close();
   }
 
   private add(entry: Entry): void {
-    if (this.full) {
-      this.droppedCount += entry.count ?? 1;
-      if (this.gap === undefined) {
-        this.gap = { since: entry.at, count: 0 };
-        this.options.onAlarm?.({ code: 'BUFFER_FULL' });
-      }
-      this.gap.count += entry.count ?? 1;
-      return;
-    }
-    this.link(entry);
+    if (this.full) this.outbox.lost(entry.at, entry.count ?? 1);
+    else this.link(entry);
   }
 
   private link(entry: Entry): void {
+    this.outbox.push(this.linked(entry));
+  }
+
+  /** The next of the chain. */
+  private linked(entry: Entry): Linked {
     const id = this.uuid(entry.at);
     const { writer, start } = this.options;
     const value = this.options.encode({
@@ -231,7 +222,7 @@ export class AuditWriter implements AuditTrail {
     });
     this.sequence += 1;
     this.previous = hashOf(value);
-    this.buffer.push({ key: this.chain, value, id, at: entry.at });
+    return { key: this.chain, value, id, at: entry.at };
   }
 
   private group(of: 'refused' | 'counted', entry: Entry): void {
@@ -249,25 +240,6 @@ export class AuditWriter implements AuditTrail {
     const groups = [...this.groups[of].values()];
     this.groups[of].clear();
     for (const entry of groups) this.add(entry);
-  }
-
-  private closeGap(): void {
-    if (this.gap === undefined || this.full) return;
-    const { since, count } = this.gap;
-    this.gap = undefined;
-    this.link({ kind: 'GAP', at: since, outcome: 'BUFFER_FULL', count });
-  }
-
-  private async write(): Promise<void> {
-    if (this.pending.length === 0) this.pending = this.buffer.splice(0, APPEND_MAX);
-    try {
-      if (this.pending.length > 0) await this.options.sink.append(this.pending);
-      this.pending = [];
-      this.closeGap();
-    } catch (cause) {
-      this.failedAppends += 1;
-      this.options.onAlarm?.({ code: 'APPEND_FAILED', cause });
-    }
   }
 }
 

@@ -15,13 +15,12 @@
 import type { Decision as DecisionRecord, DecisionFact } from '../../contracts/types.js';
 import type { Decision, Subject } from '../decide/model.js';
 import { factValues } from '../decide/recorded.js';
+import { Outbox, type OutboxAlarm } from '../outbox.js';
 import { createUuid7 } from './uuid7.js';
 
 const BUFFER_MAX = 10_000;
 const FLUSH_MS = 100;
-/** Records of one append; far below the log's limit for a batch. */
 const APPEND_MAX = 5_000;
-const CLOSE_WAIT_MS = 5_000;
 /** Pseudonyms that are remembered: the same people pass all day, and an HMAC costs more than a decision's encoding. */
 const PSEUDONYMS_MAX = 50_000;
 
@@ -57,49 +56,44 @@ export interface DecisionLogOptions<T> {
   readonly bufferMax?: number;
   readonly flushMs?: number;
   /** Told of each failed append and of each beginning gap. */
-  readonly onAlarm?: (alarm: { code: 'APPEND_FAILED' | 'BUFFER_FULL'; cause?: unknown }) => void;
+  readonly onAlarm?: (alarm: OutboxAlarm) => void;
 }
 
 export class DecisionLog<T = unknown> {
-  private buffer: T[] = [];
-  private gap: { since: number; count: number } | undefined;
-  private flushing: Promise<void> | undefined;
-  /** Sent but not acknowledged: the same records go out again after a failure. */
-  private pending: T[] = [];
-  private readonly timer: NodeJS.Timeout;
+  private readonly outbox: Outbox<T>;
   private readonly uuid = createUuid7();
-  private readonly bufferMax: number;
   private readonly pseudonyms = new Map<string, string>();
-  /** Decisions that were given but not logged, since the start. */
-  droppedCount = 0;
-  failedAppends = 0;
 
   constructor(private readonly options: DecisionLogOptions<T>) {
-    this.bufferMax = options.bufferMax ?? BUFFER_MAX;
-    this.timer = setInterval(() => void this.flush(), options.flushMs ?? FLUSH_MS);
-    this.timer.unref();
+    const { sink, bufferMax = BUFFER_MAX, flushMs = FLUSH_MS, onAlarm } = options;
+    this.outbox = new Outbox<T>({
+      append: (records) => sink.append(records),
+      gap: (since, count) => sink.encode(this.gapRecord(since, count)),
+      ...{ max: bufferMax, appendMax: APPEND_MAX, flushMs, onAlarm },
+    });
   }
 
   get size(): number {
-    return this.buffer.length + this.pending.length;
+    return this.outbox.size;
   }
 
   get full(): boolean {
-    return this.size >= this.bufferMax;
+    return this.outbox.full;
+  }
+
+  /** Decisions that were given but not logged, since the start. */
+  get droppedCount(): number {
+    return this.outbox.lostCount;
+  }
+
+  get failedAppends(): number {
+    return this.outbox.failedAppends;
   }
 
   /** Keeps the entry if there is room; never waits, never throws. */
   add(entry: DecisionEntry): void {
-    if (!this.full) {
-      this.buffer.push(this.options.sink.encode(this.record(entry)));
-      return;
-    }
-    this.droppedCount++;
-    if (this.gap === undefined) {
-      this.gap = { since: entry.decidedAt, count: 0 };
-      this.options.onAlarm?.({ code: 'BUFFER_FULL' });
-    }
-    this.gap.count++;
+    if (this.outbox.full) this.outbox.lost(entry.decidedAt, 1);
+    else this.outbox.push(this.options.sink.encode(this.record(entry)));
   }
 
   /** The id of an entry that is not added yet. */
@@ -109,38 +103,12 @@ export class DecisionLog<T = unknown> {
 
   /** Writes what is there; settles when it is written or has failed once. Never rejects. */
   async flush(): Promise<void> {
-    if (this.flushing !== undefined) return this.flushing;
-    if (this.size === 0 && this.gap === undefined) return;
-    this.flushing = this.write().finally(() => (this.flushing = undefined));
-    return this.flushing;
+    return this.outbox.flush();
   }
 
   /** Stops the timer and writes the rest, for at most five seconds. */
   async close(): Promise<void> {
-    clearInterval(this.timer);
-    const deadline = performance.now() + CLOSE_WAIT_MS;
-    while ((this.size > 0 || this.gap !== undefined) && performance.now() < deadline) {
-      const failed = this.failedAppends;
-      await this.flush();
-      if (this.failedAppends > failed) await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
-    }
-  }
-
-  private async write(): Promise<void> {
-    if (this.pending.length === 0) {
-      this.pending = this.buffer.splice(0, APPEND_MAX);
-      if (this.gap !== undefined) {
-        this.pending.push(this.options.sink.encode(this.gapRecord(this.gap)));
-        this.gap = undefined;
-      }
-    }
-    try {
-      await this.options.sink.append(this.pending);
-      this.pending = [];
-    } catch (cause) {
-      this.failedAppends++;
-      this.options.onAlarm?.({ code: 'APPEND_FAILED', cause });
-    }
+    return this.outbox.close();
   }
 
   private record(entry: DecisionEntry): DecisionRecord {
@@ -200,7 +168,7 @@ export class DecisionLog<T = unknown> {
     return pseudonym;
   }
 
-  private gapRecord({ since, count }: { since: number; count: number }): DecisionRecord {
+  private gapRecord(since: number, count: number): DecisionRecord {
     return {
       decisionId: this.uuid(since),
       replica: this.options.replica,
