@@ -24,6 +24,7 @@ import { listen, stop } from './serve.js';
 import type { Upstream } from './serve.js';
 import { advance, applyLife } from './world/life.js';
 import type { LifeRequest, LifeResult } from './world/life.js';
+import { beginLoads } from './world/loads.js';
 import { createRng } from './world/prng.js';
 import { openWorld } from './world/world.js';
 import type { World } from './world/world.js';
@@ -41,6 +42,11 @@ export interface CampusOptions {
   readonly clock?: { readonly now?: number; readonly rate?: number };
   /** `perHour` scales the rates (1: as the README says). false (default): only what is asked for happens. */
   readonly life?: { readonly perHour?: number } | false;
+  /**
+   * Whether the core books what the banks load, by default when the campus lives by itself; also what they loaded in the
+   * eight days before. Without it the banks have their loads all the same, and the core has never heard of them.
+   */
+  readonly loads?: boolean;
   /** Entries that the change feed and the event feed keep (100,000 and 200,000). */
   readonly feedRetention?: number;
   readonly eventRetention?: number;
@@ -117,6 +123,7 @@ export async function startCampus(options: CampusOptions): Promise<Campus> {
   const world = openWorld(options);
   const faults = createFaults(createRng(world.base.seed, 3000, 0));
   const factor = options.life === undefined || options.life === false ? 0 : (options.life.perHour ?? 1);
+  if (options.loads ?? factor > 0) beginLoads(world);
   const exportsDir = options.exportsDir ?? join(dir, 'exports');
   const tolerance = options.timestampToleranceMs;
   const timestampToleranceMs = tolerance === undefined ? 600_000 : tolerance;

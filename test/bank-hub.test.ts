@@ -92,6 +92,19 @@ afterAll(async () => {
   expect(fatal).toEqual([]);
 });
 
+const DAYS = ['20260908', '20260909'];
+/** What the banks' files hold, by the key of the file. */
+const bankRows = () =>
+  DAYS.flatMap((day) =>
+    (
+      [
+        ['sea', 'wss'],
+        ['river', 'concat'],
+      ] as const
+    ).map(([source, bank]) => [`${source}:file:${day}`, campus.bank.books.loads(day, bank)] as const),
+  );
+const rowTotal = () => bankRows().reduce((sum, [, { length }]) => sum + length, 0);
+
 describe('banks and the hub', () => {
   const url = (source: string) => `${runtime.facade.url}/intake/${source}`;
   const parts = () => ({ world: campus.world, keys: campus.bank.keys, books: campus.bank.books });
@@ -108,10 +121,14 @@ describe('banks and the hub', () => {
 
   it('has each file and each of its rows, without account numbers or names', async () => {
     const files = [...(await records<BankFile>('hub.bank-file')).values()];
-    expect(files.map(({ state, rowCount }) => [state, rowCount])).toEqual(Array(4).fill(['RECEIVED', 12]));
+    expect(
+      Object.fromEntries(files.map(({ fileKey, state, rowCount }) => [fileKey, [state, rowCount]])),
+    ).toEqual(Object.fromEntries(bankRows().map(([key, { length }]) => [key, ['RECEIVED', length]])));
     const entries = [...(await records<BankEntry>('hub.bank-entry')).values()];
-    expect(entries).toHaveLength(48);
-    expect(new Set(entries.map(({ kind }) => kind))).toEqual(new Set(['LOAD']));
+    expect(entries).toHaveLength(rowTotal());
+    const kinds = { '404101': 'LOAD', '404401': 'REVERSAL', '404102': 'POWER' };
+    const told = bankRows().flatMap(([, rows]) => rows.map(({ code }) => kinds[code]));
+    expect(entries.map(({ kind }) => kind).sort()).toEqual(told.sort());
     expect(JSON.stringify(entries)).not.toMatch(/6222\d{6}/);
   });
 
@@ -186,7 +203,7 @@ describe('banks and the hub', () => {
       return code === '0000';
     });
     expect((await records('hub.bank-notice')).size).toBe(before);
-    expect((await records('hub.bank-entry')).size).toBe(48);
+    expect((await records('hub.bank-entry')).size).toBe(rowTotal());
     const proof = await proveTopics(runtime.hub.log, runtime.hub.codec);
     expect(proof.filter(({ outcome }) => outcome !== 'equal')).toEqual([]);
   });

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCampus, type Campus } from '../campus/main.js';
+import { loadsOfDay } from '../campus/world/loads.js';
 import { connectors } from '../connectors/index.js';
+import type { ReconCase } from '../contracts/types.js';
 import { remarksOf } from '../hub/cli/systems-table.js';
 import { loadConfig } from '../hub/config/load.js';
 import type { Config } from '../hub/config/types.js';
@@ -48,6 +50,7 @@ async function start(): Promise<Runtime> {
     now: () => campus.clock.now(),
     // The shortest pause that the backing off allows.
     random: () => 0,
+    matchBanksMs: 500,
     onConnector: (source, note) => remarks.note(source, note),
     onFatal: (error) => fatal.push(error),
   });
@@ -78,7 +81,14 @@ const control = (method: string, body?: object): Promise<Response> =>
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'cardhub-systems-'));
   const clock = { now: MORNING, rate: 1 };
-  campus = await startCampus({ dir: join(dir, 'campus'), seed: 7, people: 120, life: false, clock });
+  campus = await startCampus({
+    dir: join(dir, 'campus'),
+    seed: 7,
+    people: 120,
+    life: false,
+    loads: true,
+    clock,
+  });
   liveFirst(campus);
 });
 afterAll(async () => {
@@ -118,6 +128,37 @@ it('shows every system of the campus green with counts; what fails says why, and
   await control('DELETE');
   await until('all are green again', () => notGreen(running).length === 0);
 }, 120_000);
+
+/** What each load that somebody planted must look like once both books were read; of the newest day nothing is late yet. */
+const CASE_OF = {
+  ...{ EQUAL: null, REVERSED: null, LATE: null, DIFFERENT: 'DIFFERENT', MISSING_LOCALLY: 'MISSING_LOCALLY' },
+  ...{ NOT_BOOKED: 'NOT_BOOKED_LOCALLY', MISSING_AT_BANK: 'MISSING_AT_BANK' },
+} as const;
+
+it('the books of banks and core share their loads: what is planted is a case, the rest agrees', async () => {
+  const DAY_MS = 86_400_000;
+  const [first, last] = [Date.UTC(2026, 8, 2, 16), Date.UTC(2026, 8, 8, 16)];
+  const expected: Record<string, string> = {};
+  const kinds = new Set<string>();
+  let equal = 0;
+  for (let start = first; start <= last; start += DAY_MS) {
+    for (const { bank, reference, kind } of loadsOfDay(campus.world.base, start)) {
+      kinds.add(kind);
+      const result = kind === 'LATE' && start === last ? 'WAITING' : CASE_OF[kind];
+      const source = bank === 'wss' ? 'bank-sea' : 'bank-river';
+      if (result !== null) expected[`${source}:${reference.slice(1, 9)}:${reference}`] = result;
+      else if (kind === 'EQUAL') equal += 1;
+    }
+  }
+  expect([...kinds].sort()).toEqual(Object.keys(CASE_OF).sort());
+  expect(equal).toBeGreaterThan(2 * Object.keys(expected).length);
+  const cases = async (): Promise<Record<string, string>> => {
+    const { document } = await cardhub({}, 'banks', 'cases', '-c', path);
+    const all = (document as { cases: ReconCase[] }).cases;
+    return Object.fromEntries(all.map(({ caseKey, result }) => [caseKey, result]));
+  };
+  await expect.poll(cases, { timeout: 30_000, interval: 300 }).toEqual(expected);
+}, 60_000);
 
 it('the books still balance, and a second start goes on where it was', async () => {
   // Meters go on while the hub is down; what the other systems gave is not published again.

@@ -2,8 +2,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import iconv from 'iconv-lite';
 import { hash32 } from '../world/prng.js';
+import { holderOfAccount } from '../world/accounts.js';
+import { hasLoads, loadsOfDay, signingOf, type LoadBank, type PlannedLoad } from '../world/loads.js';
 import { person, schoolNumber } from '../world/people.js';
-import { compact, compactDate } from '../world/time.js';
+import { compact, compactDate, startOfDay } from '../world/time.js';
 import type { World } from '../world/world.js';
 
 /**
@@ -31,11 +33,19 @@ export interface Load {
   readonly account: string;
   readonly amountFen: number;
   readonly at: number;
-  readonly code: '404101' | '404102';
+  readonly bank: LoadBank;
+  /** Load, electricity, a load taken back. */
+  readonly code: '404101' | '404102' | '404401';
+}
+
+/** What a bank says of a load when it is asked. */
+export interface LoadState {
+  readonly state: 'done' | 'undecided' | 'reversed';
+  readonly load: Load;
 }
 
 const DAY_MS = 86_400_000;
-const SHANGHAI_MS = 8 * 3_600_000;
+const REVERSED_AFTER_MS = 60_000;
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export interface Books {
@@ -43,9 +53,10 @@ export interface Books {
   agreements(): readonly Agreement[];
   agreement(customerNo: string): Agreement | undefined;
   change(customerNo: string, state: Agreement['state']): Agreement;
-  /** Loads of a day, `yyyyMMdd`, in order of time. */
-  loads(day: string): readonly Load[];
-  load(cardReference: string): Load | undefined;
+  /** What stands in the file of a day, `yyyyMMdd`, in order of time; of all banks where none is named. */
+  loads(day: string, bank?: LoadBank): readonly Load[];
+  /** Undefined: this bank knows of no such load (yet). */
+  load(cardReference: string, bank: LoadBank): LoadState | undefined;
 }
 
 export function openBooks(dir: string, world: World): Books {
@@ -86,13 +97,8 @@ export function openBooks(dir: string, world: World): Books {
       renameSync(`${file}.new`, file);
       return after;
     },
-    loads: (day) => bookOf(world, day),
-    load(cardReference) {
-      const day = /^L(\d{8})\d{6}$/.exec(cardReference)?.[1];
-      return day === undefined
-        ? undefined
-        : loadsOf(world, day).find((one) => one.cardReference === cardReference);
-    },
+    loads: (day, bank) => bookOf(world, day).filter((row) => bank === undefined || row.bank === bank),
+    load: (cardReference, bank) => stateOf(world, cardReference, bank),
   };
 }
 
@@ -103,7 +109,7 @@ const accountOf = (seed: number, index: number): string =>
 function signed(world: World, index: number): Agreement | undefined {
   const { seed } = world.base;
   // Person 11 waits for the bank's decision on the smallest campus too.
-  const value = index === 11 ? 90 : hash32(seed, 800, index) % 100;
+  const value = index === 11 ? 90 : signingOf(world.base, index);
   if (value >= 91) return undefined;
   const signedAt = EPOCH - (hash32(seed, 802, index) % 300) * DAY_MS;
   const changedAt = value < 85 ? signedAt : signedAt + 30 * DAY_MS;
@@ -119,10 +125,72 @@ function signed(world: World, index: number): Agreement | undefined {
   };
 }
 
-/** Everything that the bank paid on a day, in order of time: loads, and what was debited for electricity. */
+/** Midnight in Shanghai of a day `yyyyMMdd`, epoch ms; NaN: there is no such day. */
+const midnight = (day: string): number =>
+  startOfDay(Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8))));
+
+/** Everything that the banks paid on a day, in order of time: loads, and what was debited for electricity. */
 function bookOf(world: World, day: string): readonly Load[] {
-  const all = [...loadsOf(world, day), ...powerDebits(world, day)];
+  const start = midnight(day);
+  if (Number.isNaN(start)) return [];
+  const all = [...loadRows(world, start), ...askedLoads(world, day), ...powerDebits(world, day)];
   return all.sort((a, b) => a.at - b.at || (a.bankReference < b.bankReference ? -1 : 1));
+}
+
+/** Loads and what was taken back of them: of this day, and of the one before what came too late for its file. */
+function loadRows(world: World, start: number): Load[] {
+  const of = (from: number): readonly PlannedLoad[] =>
+    hasLoads(world, from) ? loadsOfDay(world.base, from) : [];
+  return [
+    ...of(start - DAY_MS).filter(({ kind }) => kind === 'LATE'),
+    ...of(start).filter(({ kind }) => kind !== 'LATE' && kind !== 'MISSING_AT_BANK'),
+  ].flatMap((planned) => {
+    const row = rowOf(world, planned);
+    if (planned.kind !== 'REVERSED') return [row];
+    const back = { bankReference: `R${row.bankReference.slice(1)}`, code: '404401' as const };
+    return [row, { ...row, ...back, at: row.at + REVERSED_AFTER_MS }];
+  });
+}
+
+function rowOf(world: World, planned: PlannedLoad): Load {
+  const { sno, name } = person(world.base, world.store.meta.cohorts, planned.payer);
+  return {
+    ...{ bankReference: planned.bankReference, cardReference: planned.reference, customerNo: sno },
+    ...{ name: name.trim(), account: accountOf(world.base.seed, planned.payer), amountFen: planned.fen },
+    ...{ at: planned.bankAt, bank: planned.bank, code: '404101' },
+  };
+}
+
+/** Loads that somebody was asked to make, all by the app of `wss`. */
+function askedLoads(world: World, day?: string): Load[] {
+  const { base, store } = world;
+  return [...store.bankDebits.getRange()].flatMap(({ value }) => {
+    if (day !== undefined && compactDate(value.at) !== day) return [];
+    const { holder } = holderOfAccount(value.account);
+    const { sno, name } = person(base, store.meta.cohorts, holder);
+    return {
+      ...{ bankReference: `B${value.order.slice(1)}`, cardReference: value.order, customerNo: sno },
+      ...{ name: name.trim(), account: accountOf(base.seed, holder), amountFen: value.amount },
+      ...{ at: value.at, bank: 'wss' as const, code: '404101' as const },
+    };
+  });
+}
+
+function stateOf(world: World, reference: string, bank: LoadBank): LoadState | undefined {
+  const day = /^L(\d{8})\d{6}$/.exec(reference)?.[1];
+  if (day === undefined) {
+    const load = askedLoads(world).find(({ cardReference }) => cardReference === reference);
+    return load === undefined || bank !== load.bank ? undefined : { state: 'done', load };
+  }
+  const start = midnight(day);
+  const now = world.clock.now();
+  if (Number.isNaN(start) || !hasLoads(world, start)) return undefined;
+  const planned = loadsOfDay(world.base, start).find((one) => one.reference === reference);
+  if (planned === undefined || planned.bank !== bank || planned.at > now) return undefined;
+  if (planned.kind === 'MISSING_AT_BANK') return undefined;
+  const load = rowOf(world, planned);
+  if (planned.kind === 'REVERSED' && load.at + REVERSED_AFTER_MS <= now) return { state: 'reversed', load };
+  return { state: load.at > now ? 'undecided' : 'done', load };
 }
 
 /** Orders for electricity whose payers were debited on this day, under the order's number. */
@@ -135,39 +203,11 @@ function powerDebits(world: World, day: string): Load[] {
     const { sno, name } = person(world.base, cohorts, order.payer);
     debits.push({
       ...{ bankReference: order.bankRef, cardReference: order.no, customerNo: sno, name: name.trim() },
-      ...{ account: accountOf(world.base.seed, order.payer), amountFen: order.fen, at, code: '404102' },
+      ...{ account: accountOf(world.base.seed, order.payer), amountFen: order.fen },
+      ...{ at, bank: 'wss', code: '404102' },
     });
   }
   return debits;
-}
-
-/** One person in ten loads on a day, between 01:00 and 23:00. */
-export function loadsOf(world: World, day: string): readonly Load[] {
-  const { seed } = world.base;
-  const { people, cohorts } = world.store.meta;
-  const start =
-    Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8))) - SHANGHAI_MS;
-  if (Number.isNaN(start)) return [];
-  const number = Math.floor(start / DAY_MS);
-  const loads = Array.from({ length: Math.ceil(people / 10) }, (_, i): Load => {
-    const dice = hash32(seed, 820, number * 4099 + i);
-    const index = dice % people;
-    const { sno, name } = person(world.base, cohorts, index);
-    return {
-      bankReference: `B${day}${String(i).padStart(9, '0')}`,
-      cardReference: `L${day}${String(i).padStart(6, '0')}`,
-      customerNo: sno,
-      name: name.trim(),
-      account: accountOf(seed, index),
-      amountFen: [2000, 5000, 10_000, 20_000, 1][dice % 5] as number,
-      // The first of the day falls within the last second before the window.
-      at:
-        start +
-        (i === 0 ? 23 * 3_600_000 - 1 : 3_600_000 + (hash32(seed, 821, number + i * 7) % (22 * 3_600_000))),
-      code: '404101',
-    };
-  });
-  return loads.sort((a, b) => a.at - b.at || (a.bankReference < b.bankReference ? -1 : 1));
 }
 
 const WIDTHS = [20, 20, 8, 14, 21, 21, 16, 12, 30, 6, 5] as const;

@@ -22,7 +22,8 @@ import {
 
 /**
  * Two banks on one socket: `/wss` speaks UTF-8 and WS-Security, `/concat` GB18030 and the concatenation signature.
- * They keep the same books under other names, codes and units. Both close from 23:00 to 01:00.
+ * They keep the same agreements under other names, codes and units; each has the loads of its own customers. Both close
+ * from 23:00 to 01:00.
  */
 export interface BankOptions {
   readonly world: World;
@@ -142,17 +143,19 @@ function firstAfter(all: readonly Agreement[], customerNo: string): number {
 }
 
 function queryLoad({ options, bank, fields, struck }: Call): Result {
-  const load = options.books.load(text(fields, bank === 'wss' ? 'reference' : 'OLogNo'));
-  if (load === undefined || struck.has('recon-missing')) return { code: '5020' };
-  const { bankReference, amountFen, at } = load;
+  const found = options.books.load(text(fields, bank === 'wss' ? 'reference' : 'OLogNo'), bank);
+  if (found === undefined || struck.has('recon-missing')) return { code: '5020' };
+  const { bankReference, amountFen, at } = found.load;
   if (bank === 'concat') {
-    const found = { TxnSta: '0', LogNo: bankReference, TxnAmt: String(amountFen), ActDat: compactDate(at) };
-    return { code: '0000', fields: found };
+    const TxnSta = { done: '0', undecided: '2', reversed: '3' }[found.state];
+    const told = { TxnSta, LogNo: bankReference, TxnAmt: String(amountFen), ActDat: compactDate(at) };
+    return { code: '0000', fields: told };
   }
+  const loadStatus = { done: 'S', undecided: 'U', reversed: 'R' }[found.state];
   const amount = (amountFen / 100).toFixed(2);
   return {
     code: '0000',
-    fields: { loadStatus: 'S', bankReference, amount, bankDate: isoShanghai(at).slice(0, 10) },
+    fields: { loadStatus, bankReference, amount, bankDate: isoShanghai(at).slice(0, 10) },
   };
 }
 
@@ -164,7 +167,7 @@ function getReconFile(call: Call): Result {
   if (!/^\d{8}$/.test(day)) return { code: '0004' };
   const nextDay = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)) + 1);
   if (now < nextDay - 2 * 3_600_000 || struck.has('recon-missing')) return { code: '5020' };
-  const bytes = spoilFile(reconFile(options.books.loads(day), day, options.layout ?? 'total'), struck);
+  const bytes = spoilFile(reconFile(options.books.loads(day, bank), day, options.layout ?? 'total'), struck);
   const offset = Number(text(fields, names[1] as string));
   const length = Math.min(262_144, Number(text(fields, names[2] as string)));
   const piece = bytes.subarray(offset, offset + length);

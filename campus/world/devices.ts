@@ -72,6 +72,8 @@ const posOf = (people: number): number[] =>
 
 export const deviceId = (index: number): string => `T-${String(index).padStart(5, '0')}`;
 export const CASH_MACHINE = 0;
+/** The first of them, at Chengyang. */
+export const LOAD_MACHINE = MACHINES.findIndex(({ type }) => type === 'LOAD_MACHINE');
 export const deviceTotal = (base: Base): number =>
   MACHINES.length + posOf(base.people).reduce((sum, count) => sum + count, 0);
 

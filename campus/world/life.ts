@@ -10,6 +10,7 @@ import { buyPower, settlePower } from './power.js';
 import type { PowerOrder, Purchase } from './power.js';
 import { applyMoney, isMoneyEvent, liveMoney, MONEY_EVENTS } from './money-life.js';
 import type { MoneyEvent } from './money-life.js';
+import { settleLoads } from './loads.js';
 import { deliverTrades, payingCard } from './money.js';
 import type { DeviceStepName } from './device-life.js';
 import { createRng, poisson } from './prng.js';
@@ -416,7 +417,11 @@ function liveSecond(world: World, second: number, rates: readonly (readonly [Liv
 
 /** Late uploads and what else was due by now. */
 const arrived = (world: World, now: number): number =>
-  deliver(world, now) + deskDue(world, now) + settlePower(world, now) + deliverTrades(world, now);
+  deliver(world, now) +
+  deskDue(world, now) +
+  settlePower(world, now) +
+  deliverTrades(world, now) +
+  settleLoads(world, now);
 
 /** Seconds lived in one transaction, seconds and events at most in one call. */
 const CHUNK_SECONDS = 120;

@@ -23,7 +23,8 @@ export const isMoneyEvent = (event: string): event is MoneyEvent =>
 const USAGES: readonly Usage[] = ['11', '12', '13', '14', '15'];
 /** Of a hundred purchases: meals, water, supermarket, printing, computer room. */
 const SHARES = [62, 14, 16, 5, 3] as const;
-const CHANNELS = ['wechat', 'wechat', 'alipay', 'hall', 'bank'] as const;
+/** What is loaded from a bank account lives in `loads.ts`. */
+const CHANNELS = ['wechat', 'wechat', 'alipay', 'hall', 'hall'] as const;
 const TOP_UPS = [2_000, 5_000, 10_000, 20_000] as const;
 
 /** Amounts in fen that such a purchase costs. */

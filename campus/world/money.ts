@@ -1,4 +1,4 @@
-import { accountNumber, accountState, touchAccount } from './accounts.js';
+import { accountNumber, accountState, holderOfAccount, touchAccount } from './accounts.js';
 import type { AccountState } from './accounts.js';
 import type { Card } from './cards.js';
 import { deviceAt, CASH_MACHINE } from './devices.js';
@@ -280,6 +280,43 @@ export function payElectricity(world: World, number: string, amount: number, tim
 /** No transfer from 23:00 to 01:00. */
 export const isBankWindow = (time: number): boolean => [23, 0].includes(hourOf(time));
 
+/** Money on its way to an account. */
+export interface Order {
+  readonly order: string;
+  /** Fen. */
+  readonly amount: number;
+  readonly channel: string;
+  /** Epoch ms. */
+  readonly time: number;
+}
+
+/** What a bank paid because it was asked to, and not by itself. */
+export interface BankDebit {
+  readonly order: string;
+  readonly account: number;
+  readonly amount: number;
+  readonly at: number;
+}
+
+/** A step of an order that moves nothing on the card: accepted, refused, reversed. */
+export function bookOrder(world: World, account: number, it: Order, stage: TopUpStep['stage']): void {
+  step(world, {
+    ...{ orderno: it.order, account: String(account), cardno: '', cardtype: holderOfAccount(account).kind },
+    ...{ channel: it.channel, amount: String(it.amount), time: compact(it.time), termid: '', stage },
+    canteenflag: '',
+  });
+}
+
+/** Accepted, and waiting at the account until a canteen POS claims it. */
+export function payIn(world: World, account: number, it: Order): void {
+  const state = accountState(world.base, world.store, account);
+  bookOrder(world, account, it, '1');
+  bookOrder(world, account, it, '2');
+  const { order, amount, channel } = it;
+  const orders = [...state.orders, { order, amount, channel }];
+  keep(world, account, { ...state, pending: state.pending + amount, orders }, it.time);
+}
+
 /** Paid in by phone or bank: the money waits at the account until a canteen POS claims it. */
 export function topUp(
   world: World,
@@ -293,17 +330,9 @@ export function topUp(
     if (card === null) return no('ENDED');
     if (isBankWindow(time)) return no('CLOSED_NOW');
     const account = accountNumber(card);
-    const state = accountState(world.base, world.store, account);
     const order = orderNumber(world, time);
-    const made: Omit<TopUpStep, 'seq' | 'stage'> = {
-      ...{ orderno: order, account: String(account), cardno: '', cardtype: card.kind, channel },
-      ...{ amount: String(amount), time: compact(time), termid: '' },
-      canteenflag: '',
-    };
-    step(world, { ...made, stage: '1' });
-    step(world, { ...made, stage: '2' });
-    const orders = [...state.orders, { order, amount, channel }];
-    keep(world, account, { ...state, pending: state.pending + amount, orders }, time);
+    if (channel === 'bank') world.store.bankDebits.putSync(order, { order, account, amount, at: time });
+    payIn(world, account, { order, amount, channel, time });
     return { ok: true, trades: [] };
   });
 }
@@ -314,6 +343,21 @@ function orderNumber(world: World, time: number): string {
   return `T${compactDate(time)}${String(orders).padStart(8, '0')}`;
 }
 
+/** Straight onto the chip, as only a machine with the card in it can. */
+function ontoChip(world: World, index: number, device: Device, chip: Chip, it: Order): Trade {
+  const { state, account, card } = chip;
+  const { order, amount, channel, time } = it;
+  const loaded = load(state, amount);
+  const what = { transcode: '22', ...chipFields(state, loaded, amount) };
+  const trade = book(world, draft(world, index, device, chip, time, what), time);
+  step(world, {
+    ...{ orderno: order, account: String(account), cardno: card.no, cardtype: card.kind, stage: '3' },
+    ...{ channel, amount: String(amount), time: compact(time), termid: device.id, canteenflag: '0' },
+  });
+  keep(world, account, loaded, time);
+  return trade;
+}
+
 /** Banknotes at the cash machine, 05:00–16:30: straight onto the chip. */
 export function payInCash(world: World, number: string, amount: number, time: number): MoneyOutcome {
   return world.store.tx(() => {
@@ -322,23 +366,18 @@ export function payInCash(world: World, number: string, amount: number, time: nu
     if (device === null || clock < '0500' || clock >= '1630') return no('CLOSED_NOW');
     const chip = chipOf(world, number);
     if (typeof chip === 'string') return no(chip);
-    const { state, account, card } = chip;
-    const loaded = load(state, amount);
-    const what = { transcode: '22', ...chipFields(state, loaded, amount) };
-    const trade = book(world, draft(world, CASH_MACHINE, device, chip, time, what), time);
-    step(world, {
-      ...{
-        orderno: orderNumber(world, time),
-        account: String(account),
-        cardno: card.no,
-        cardtype: card.kind,
-      },
-      ...{ stage: '3', channel: 'cash', amount: String(amount), time: compact(time), termid: device.id },
-      canteenflag: '0',
-    });
-    keep(world, account, loaded, time);
-    return { ok: true, trades: [trade] };
+    const order = { order: orderNumber(world, time), amount, channel: 'cash', time };
+    return { ok: true, trades: [ontoChip(world, CASH_MACHINE, device, chip, order)] };
   });
+}
+
+/** From the bank account onto the chip, at a load machine. @returns false: the core does not let the chip be written */
+export function loadAtMachine(world: World, index: number, number: string, it: Order): boolean {
+  const device = deviceAt(world.base, index);
+  const chip = chipOf(world, number);
+  if (device === null || typeof chip === 'string') return false;
+  ontoChip(world, index, device, chip, it);
+  return true;
 }
 
 /** Uploads whose time has come, in order of it. */

@@ -10,9 +10,10 @@ import type { Card } from './cards.js';
 import { openDeskTables } from './desk-store.js';
 import type { DeskTables } from './desk-store.js';
 import type { DormGroup } from './dorms.js';
+import type { LoadsMeta } from './loads.js';
 import type { MeterMark } from './meters.js';
 import type { DeviceLife } from './device-life.js';
-import type { DeviceState, TopUpStep, Trade } from './money.js';
+import type { BankDebit, DeviceState, TopUpStep, Trade } from './money.js';
 import type { Base, Cohort } from './people.js';
 import type { PowerOrder, PowerStep } from './power.js';
 
@@ -62,6 +63,8 @@ export interface Meta {
   /** Newest step of each group's log. */
   powerSeq?: Readonly<Partial<Record<DormGroup, number>>>;
   money: MoneyMeta;
+  /** Absent: the core was never told of loads. */
+  loads?: LoadsMeta;
 }
 
 export interface Store {
@@ -93,6 +96,8 @@ export interface Store {
   /** Trades of POS without a network, by the time of their upload. */
   readonly waitingTrades: Database<Omit<Trade, 'seq'>, [number, number]>;
   readonly topUps: Database<TopUpStep, number>;
+  /** What the banks debited because somebody was asked to load, by the order's number. */
+  readonly bankDebits: Database<BankDebit, string>;
   readonly devices: Database<DeviceState, number>;
   /** Devices applied for later, moved or retired, by id. */
   readonly deviceLife: Database<DeviceLife, string>;
@@ -157,6 +162,7 @@ export function openStore(dir: string, fresh: () => Meta): Store {
     trades: root.openDB<Trade, number>({ name: 'trades' }),
     waitingTrades: root.openDB<Omit<Trade, 'seq'>, [number, number]>({ name: 'waiting-trades' }),
     topUps: root.openDB<TopUpStep, number>({ name: 'top-ups' }),
+    bankDebits: root.openDB<BankDebit, string>({ name: 'bank-debits' }),
     devices: root.openDB<DeviceState, number>({ name: 'devices' }),
     deviceLife: root.openDB<DeviceLife, string>({ name: 'device-life' }),
     clockState: () => (settings.get('clock') as ClockState | undefined) ?? null,

@@ -18,6 +18,9 @@ export const compact = (ms: number): string => local(ms).slice(0, 19).replace(/[
 export const compactDate = (ms: number): string => compact(ms).slice(0, 8);
 /** Hour of the day in Shanghai, 0–23. */
 export const hourOf = (ms: number): number => Math.floor(((ms + SHANGHAI_MS) % 86_400_000) / 3_600_000);
+/** Midnight in Shanghai before this instant. */
+export const startOfDay = (ms: number): number =>
+  Math.floor((ms + SHANGHAI_MS) / 86_400_000) * 86_400_000 - SHANGHAI_MS;
 export const yearOf = (ms: number): number => Number(local(ms).slice(0, 4));
 /** `yyyy-MM-dd HH:mm:ss` in Shanghai → epoch ms; null when it is no such time. */
 export function parseStamp(text: string): number | null {

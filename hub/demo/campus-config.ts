@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Campus } from '../../campus/main.js';
 import { roomMapCsv } from '../../campus/power/room-map.js';
-import { campusSources, doorSources } from './campus-sources.js';
+import { campusBanks, campusSources, doorSources } from './campus-sources.js';
 
 export interface DemoConfigOptions {
   readonly dir: string;
@@ -35,6 +35,7 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
     facade: { host: '127.0.0.1', port: options.port },
     ...(options.desk === undefined ? {} : { sip2: options.desk }),
     sources: options.systems === 'all' ? campusSources(campus) : doorSources(campus),
+    ...(options.systems === 'all' && { banks: campusBanks() }),
   };
   if (options.systems === 'all') writeRoomMap(dir, roomMapCsv(campus.world));
   const path = join(dir, 'hub.yaml');

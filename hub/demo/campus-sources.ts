@@ -125,3 +125,15 @@ function bankSources({ urls, bank: { credentials } }: Campus): Record<string, ob
   });
   return { 'bank-sea': bank('wss-utf8', 'wss'), 'bank-river': bank('concat-gb18030', 'concat') };
 }
+
+/** The `banks` section: people load by the app of one bank and at the load machines of the other. */
+export function campusBanks(): Record<string, object> {
+  const vendors = ['power-east', 'power-west', 'power-pingdu'];
+  return {
+    'bank-sea': {
+      loads: { source: 'core', channels: ['BANK_APP'] },
+      power: vendors.map((source) => ({ source })),
+    },
+    'bank-river': { loads: { source: 'core', channels: ['LOAD_MACHINE'] } },
+  };
+}
