@@ -136,3 +136,37 @@ export function connectorContract(name: string, subject: ContractSubject): void 
     });
   });
 }
+
+export interface BeginsNowSubject {
+  /** With the options of a hub that wants nothing of before. */
+  readonly open: () => Promise<Connector> | Connector;
+  readonly stream: string;
+  /** Rows that each reading gives once more, since it begins a little before where the last one ended; default: 0. */
+  readonly overlap?: number;
+  /** Makes the upstream tell one thing more. */
+  readonly happens: () => unknown;
+}
+
+/** What a stream promises where its options say that a hub without a position begins now. */
+export function beginsNowContract(name: string, subject: BeginsNowSubject): void {
+  it(`${name}, told to begin now, gives nothing of before and all that comes`, async () => {
+    const connector = await subject.open();
+    try {
+      const stream = connector.stream(subject.stream);
+      expect(stream.spec.listing).toBeNull();
+      expect(stream.beginsNow).toBe(true);
+      const start = JSON.parse(JSON.stringify(await stream.feedStart(never))) as Cursor;
+      const before = await drain((cursor) => stream.changes(cursor, never), null);
+      expect(rowsOf(before).length).toBeGreaterThan(0);
+      const quiet = await drain((cursor) => stream.changes(cursor, never), start);
+      const { overlap = 0 } = subject;
+      expect(rowsOf(quiet).map(({ at }) => at)).toHaveLength(overlap);
+      await subject.happens();
+      // The same from where it began, as after a crash, and from where it stood.
+      for (const cursor of [start, quiet.at(-1)!.next])
+        expect(rowsOf(await drain((at) => stream.changes(at, never), cursor))).toHaveLength(overlap + 1);
+    } finally {
+      await connector.close();
+    }
+  });
+}

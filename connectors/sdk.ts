@@ -6,7 +6,8 @@
  * The sync loop drives a stream like this:
  *
  *   snapshot mode   feedStart() → snapshotPage(null) → … → snapshotPage(cursor) with `complete`
- *   change mode     changes(cursor) → changes(next) → …   (from the feed's position noted before the snapshot)
+ *   change mode     changes(cursor) → changes(next) → …   (from the feed's position noted before the snapshot;
+ *                   without a listing from null, the oldest, or from feedStart() where the stream `beginsNow`)
  *
  * Cursors are opaque JSON values of the connector, kept in the position. Calls are repeatable: the same
  * cursor may be asked again after a crash.
@@ -136,6 +137,12 @@ export interface CheckResult {
 
 export interface Stream {
   readonly spec: StreamSpec;
+  /**
+   * A hub without a position begins at `feedStart()`, and what happened before is not wanted: the option `from: now` of
+   * a feed without a listing. Absent: it begins at `changes(null)`, the oldest that the upstream keeps. Streams with a
+   * listing have no use for it: what was before comes with that.
+   */
+  readonly beginsNow?: true;
   /** The feed's position now, noted before a snapshot starts. Streams without a feed: null. */
   feedStart(signal: AbortSignal): Promise<Cursor>;
   snapshotPage(cursor: Cursor, signal: AbortSignal): Promise<Page>;

@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startCampus, type Campus } from '../campus/start.js';
 import type { FaultSwitch } from '../campus/faults.js';
-import { connectorContract, drain } from '../connectors/connector.contract.js';
+import { beginsNowContract, connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type { Connector, ConnectorError, ConnectorNote, Stream } from '../connectors/sdk.js';
 
@@ -262,6 +262,11 @@ describe('the access-control vendor', () => {
     const error = await refusal(swipes.changes({ seq: 1 }, never));
     expect(error.code).toBe('CURSOR');
     expect((await swipes.changes(await swipes.feedStart(never), never)).rows.length).toBeGreaterThan(0);
+  });
+
+  beginsNowContract('swipes', {
+    ...{ open: () => rest({ eventsFrom: 'now' }), stream: 'swipes' },
+    happens: () => campus.life({ event: 'swipe' }),
   });
 
   it('refuses a wrong key with the words that help', async () => {

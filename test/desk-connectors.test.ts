@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startCampus, type Campus } from '../campus/start.js';
 import type { FaultSwitch, FaultTarget } from '../campus/faults.js';
 import { writeDeskExport } from '../campus/library/export.js';
-import { connectorContract, drain } from '../connectors/connector.contract.js';
+import { beginsNowContract, connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type {
   Connector,
@@ -134,6 +134,19 @@ describe('contract', () => {
 });
 
 describe('the library', () => {
+  beginsNowContract('loans', {
+    open: () => {
+      // Behind what was lent in this second.
+      campus.clock.set({ advanceMs: 5_000 });
+      return library({ loansFrom: 'now', overlapSeconds: 0 });
+    },
+    stream: 'loans',
+    happens: () => {
+      campus.clock.set({ advanceMs: 5_000 });
+      campus.life({ event: 'borrow', card: '1000001300' });
+    },
+  });
+
   it('feeds changed readers from its own clock on, and costs one small answer when nothing changes', async () => {
     const patrons = library({ overlapSeconds: 0 }).stream('patrons');
     const { rows, next } = await feed(patrons);

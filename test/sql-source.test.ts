@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import iconv from 'iconv-lite';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { connectorContract, drain } from '../connectors/connector.contract.js';
+import { beginsNowContract, connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type { Connector, Cursor, Page, Stream } from '../connectors/sdk.js';
 import type { ClassroomUse, LibraryPatron, Loan, LockerUse } from '../contracts/types.js';
@@ -261,6 +261,32 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       data: { path: '2/21/101', vendor: 'north', sydl: '31.50' },
     });
   });
+
+  it.each([
+    ['watermark', { by: 'watermark', column: 'id', is: 'id', overlapIds: 0 }],
+    ['row version', { by: 'version' }],
+  ])(
+    'by %s, a hub without a position begins at the oldest row unless it is told to begin now',
+    async (_, changes) => {
+      const stream = swipes({ changes }).stream('swipes');
+      expect(stream.beginsNow).toBeUndefined();
+      expect(idsOf(await feed(stream, null))).toHaveLength(60);
+      expect(() => cards({ changes: { by: 'version', from: 'now' } })).toThrow(/from: now is for events/);
+    },
+  );
+  for (const [name, changes, overlap] of [
+    // The row with the highest id is read again each time.
+    ['swipes by watermark', { by: 'watermark', column: 'id', is: 'id', overlapIds: 0, from: 'now' }, 1],
+    ['swipes by row version', { by: 'version', from: 'now' }, 0],
+  ] as const) {
+    beginsNowContract(name, {
+      ...{ open: () => swipes({ changes }), stream: 'swipes', overlap },
+      happens: () =>
+        server.run(
+          `INSERT INTO acs.swipe SELECT max(id) + 1, 'D1', '197629', '2026-11-02 08:00+08' FROM acs.swipe`,
+        ),
+    });
+  }
 
   it('gives the row of the card core: padding taken off, the date alone, the encoding of the view', async () => {
     const [page] = await list(cards().stream('cards'));

@@ -240,6 +240,7 @@ function listingPage(
 function eventStream(spec: StreamSpec, limit: number, from: 'retained' | 'now', get: Get): Stream {
   return {
     spec,
+    ...(from === 'now' && { beginsNow: true }),
     reparse: reparseJson,
     async feedStart(signal) {
       if (from === 'retained') return { seq: 0 };

@@ -367,6 +367,7 @@ function loanStream(get: Get, overlapMs: number, from: 'retained' | 'now'): Stre
   const spec = streams[1];
   return {
     spec,
+    ...(from === 'now' && { beginsNow: true }),
     reparse: reparseJson,
     async feedStart(signal) {
       if (from === 'retained') return loanCursor(null);

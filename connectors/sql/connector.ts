@@ -179,6 +179,8 @@ function changesOf(kind: SqlStreamKind, own: SqlStreamOptions, dialect: Dialect)
       'events cannot be found by compare; use by: watermark with the column of the event’s time or running id',
     );
   }
+  if (changes.from === 'now' && kind.spec.kind === 'state')
+    refuse('from: now is for events; of things all that stand in the table are listed');
   if (changes.by === 'watermark' && changes.column === undefined) refuse('by: watermark needs column');
   if (changes.by === 'version') {
     if (dialect.rowVersion === null)
@@ -201,6 +203,8 @@ function streamOf(spec: StreamSpec, table: SqlTable, changes: ChangesOptions, ca
   const from = spec.listing === null ? (changes.from ?? 'retained') : 'now';
   return {
     spec,
+    // By version too: its feedStart is what is committed by now, and its history comes only to one who does not ask it.
+    ...(spec.listing === null && changes.from === 'now' && { beginsNow: true }),
     reparse: (raw) => table.reparse(raw),
     count: (signal) => table.count(signal),
     ...(canLookUp && { lookup: (ids, signal) => table.present(ids, signal) }),

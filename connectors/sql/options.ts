@@ -92,7 +92,8 @@ const changes: JsonSchema = {
     from: {
       enum: ['retained', 'now'],
       default: 'retained',
-      description: 'Events: begin with the oldest row that is there, or with those that come from now on.',
+      description:
+        'Events: a hub without a position begins with the oldest row that is there, or with those that come from now on (and the overlap before them). Refused for things, which are listed.',
     },
   },
 };

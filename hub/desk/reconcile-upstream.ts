@@ -94,7 +94,7 @@ async function prove(deps: StreamDeps, signal: AbortSignal): Promise<UpstreamPro
   const { spec } = deps.stream;
   const kind = kindOf(spec.maps);
   const events = Object.keys(kind.events);
-  const ledger = new EventLedger(spec.listing !== null);
+  const ledger = new EventLedger(spec.listing !== null || deps.stream.beginsNow === true);
   const { digests } = firstProgress();
   const memory = await rebuildMemory(deps, { digests, written: new Map() }, ledger);
   ledger.close();
@@ -240,9 +240,12 @@ function enterPage(pass: Pass, page: Page, rowsCount: boolean): void {
   for (const row of page.rows) {
     const batch: RowBatch = { records: [], books: emptyBooks() };
     const before = ledger.differs;
+    const earlier = ledger.before;
     const outcome = memory.mapper.enter(row, { place: 'reconcile/', context }, batch);
     if (!rowsCount) continue;
     found.rows += 1;
+    // From before the hub began: not wanted, and no difference.
+    if (ledger.before > earlier && ledger.differs === before) continue;
     const news = batch.records.filter((record) => !isToldAlready(pass, record));
     if (news.length > 0 || ledger.differs > before) {
       found.differs += 1;

@@ -63,6 +63,7 @@ export function throughHub(stream: Stream, id: string, dataDir: string): Stream 
   const hasCount = stream.count !== undefined;
   return {
     spec: stream.spec,
+    ...(stream.beginsNow && { beginsNow: true }),
     feedStart: (signal) => ask('start', null, signal),
     snapshotPage: (cursor, signal) => page('listing', cursor, signal),
     changes: (cursor, signal) => page('changes', cursor, signal),

@@ -491,6 +491,30 @@ describe('one stream from its upstream to the log', () => {
     await run.close();
   });
 
+  it('begins at the oldest of a feed without a listing, or now where the stream says so, also after a restart', async () => {
+    upstream = new FakeUpstream({ ...spec, listing: null });
+    upstream.put({ id: 'before' });
+    const open = () => StreamRun.open(deps(), { wantListing: false });
+    const all = await finish(await open());
+    expect([...(await cards()).keys()]).toEqual(['core:before']);
+    await all.close();
+    const told = Object.assign(new FakeUpstream({ ...spec, name: 'others', listing: null }), {
+      beginsNow: true as const,
+    });
+    upstream = told;
+    upstream.put({ id: 'not-wanted' });
+    const others = () => StreamRun.open({ ...deps(), id: 'qau/core/others/0' }, { wantListing: false });
+    const first = await others();
+    await first.step(signal);
+    await first.close();
+    expect(first.progress.feedCursor).toBe(1);
+    // What happens while nobody reads is behind the now that was recorded.
+    upstream.put({ id: 'wanted' });
+    const second = await finish(await others());
+    expect([...(await cards()).keys()].sort()).toEqual(['core:before', 'core:wanted']);
+    await second.close();
+  });
+
   it('notes a gap where a feed without a listing has dropped entries, and goes on with what is kept', async () => {
     upstream = new FakeUpstream({ ...spec, listing: null });
     const run = await StreamRun.open(deps(), { wantListing: false });

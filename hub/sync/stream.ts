@@ -203,6 +203,7 @@ export class StreamRun {
   }
 
   async #feedStep(signal: AbortSignal): Promise<void> {
+    if (this.progress.sequence === 0 && this.deps.stream.beginsNow === true) return this.#beginNow(signal);
     const page = await this.#changes(signal);
     if (page === null) return;
     const batch = await this.map(page.rows, '', page.asOf);
@@ -212,6 +213,12 @@ export class StreamRun {
     this.#feedMore = page.state === 'more';
     this.#feedPolledAt = this.deps.now();
     await this.#hand(batch, 'CHANGES');
+  }
+
+  /** Recorded before anything is read: a restart must not begin at a later now. */
+  async #beginNow(signal: AbortSignal): Promise<void> {
+    this.progress.feedCursor = await this.deps.stream.feedStart(signal);
+    await this.commit({ records: [], books: emptyBooks() }, 'CHANGES');
   }
 
   /** The next page of the feed; null when it no longer reaches back to where we stand. */
