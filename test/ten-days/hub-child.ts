@@ -2,12 +2,14 @@
  * The hub of the ten days, in a process of its own: `hub-child <hub.yaml> <data folder> <epoch ms>`. Its clock stands
  * until it is told another time; it answers each `{now}` once every stream has read all that its upstream had then.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Connector, ConnectorFactory, Stream } from '../../connectors/sdk.js';
 import { allConnectors } from '../../hub/connectors.js';
 import { startRuntime } from '../../hub/run/runtime.js';
 import { openConfig } from '../crash/open-config.js';
 import { anonMiB } from '../../bench/measure.js';
-import type { HubTold } from './messages.js';
+import type { HubAsked, HubTold } from './messages.js';
 
 const [path, dataDir, from] = process.argv.slice(2) as [string, string, string];
 let now = Number(from);
@@ -83,6 +85,17 @@ const isDrained = (): boolean =>
       OF_FILES.test(id) || (idle.has(id) && (OF_BANKS.test(id) || (reached.get(id) ?? 0) >= now - 1_000)),
   );
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+const mib = (bytes: number): number => Math.round(bytes / 2 ** 20);
+
+/** What is not garbage: the memory of a process says how much it once needed. */
+function held(): Required<HubTold>['held'] {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return { heapMiB: mib(heapUsed), tablesMiB: mib(arrayBuffers) };
+}
+
 async function drained(): Promise<HubTold> {
   const began = performance.now();
   while (!isDrained()) {
@@ -93,17 +106,20 @@ async function drained(): Promise<HubTold> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const { rss, heapUsed } = process.memoryUsage();
-  const mib = (bytes: number): number => Math.round(bytes / 2 ** 20);
   return {
     ...{ ms: Math.round(performance.now() - began), rssMiB: mib(rss), anonMiB: Math.round(anonMiB()) },
     ...{ heapMiB: mib(heapUsed), streams, troubles },
   };
 }
 
-process.on('message', (message: { now: number; last: boolean }) => {
-  ({ now, last } = message);
+process.on('message', (asked: HubAsked) => {
+  ({ now, last } = asked);
   idle.clear();
-  void drained().then((told) => process.send?.(told), fail);
+  const answer = async (): Promise<void> => {
+    const told = await drained();
+    process.send?.(asked.endOfDay ? { ...told, held: held() } : told);
+  };
+  answer().catch(fail);
 });
 process.once('disconnect', () => void hub.stop().then(() => process.exit(0), fail));
 process.send?.(await drained());

@@ -9,7 +9,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { CampusArgument, CampusTold, HubTold, ReconcileTold } from './messages.js';
+import type { CampusArgument, CampusTold, HubAsked, HubTold, ReconcileTold } from './messages.js';
 
 const { values } = parseArgs({
   options: {
@@ -59,21 +59,27 @@ async function run(): Promise<boolean> {
   const memory: number[] = [];
   let now = BEGIN;
   for (let day = 1; day <= days; day += 1) {
-    let [lived, reading, events] = [0, 0, 0];
+    let [lived, reading, events, campusMiB] = [0, 0, 0, 0];
     for (let hour = 0; hour < 24; hour += hours) {
       const step = await ask<CampusTold>(campus, { advanceMs: hours * HOUR_MS });
       if ((step.skippedSeconds ?? 0) > 0) throw new Error(`${step.skippedSeconds} s of life were skipped`);
-      ({ now } = step);
+      ({ now, rssMiB: campusMiB } = step);
       lived += step.ms;
       events += step.events ?? 0;
       // At the very end all is listed once more, so that it can be compared.
-      told = await ask<HubTold>(hub, { now, last: day === days && hour + hours >= 24 });
+      const asked: HubAsked = { now, endOfDay: hour + hours >= 24, last: false };
+      told = await ask<HubTold>(hub, asked);
       reading += told.ms;
     }
     memory.push(told.anonMiB);
-    say(`${line(`day ${day}`, told, lived, reading)}; ${events} things happened; load ${loads()}`);
+    const campusTold = `${events} things happened; campus RSS ${campusMiB} MiB; load ${loads()}`;
+    say(`${line(`day ${day}`, told, lived, reading)}; ${campusTold}`);
     if (day === days || day === 1) for (const row of table(told)) say(row);
   }
+  // All is listed once more, so that it can be compared; a listing more than a day has, so its memory is told apart.
+  ({ now } = await ask<CampusTold>(campus, { advanceMs: 60_000 }));
+  told = await ask<HubTold>(hub, { now, endOfDay: true, last: true } satisfies HubAsked);
+  say(line('end', told, 0, told.ms));
   hub.disconnect();
   await ended(hub);
   say(`hub ended after ${Math.round((performance.now() - began) / 1000)} s; comparing with the upstreams`);
@@ -84,7 +90,9 @@ async function run(): Promise<boolean> {
 function line(name: string, told: HubTold, lived: number, reading: number): string {
   const all = Object.values(told.streams);
   const sum = (i: 0 | 1): number => all.reduce((total, counts) => total + counts[i], 0);
-  const memory = `RSS ${told.rssMiB} MiB, own ${told.anonMiB} MiB, heap ${told.heapMiB} MiB`;
+  const { held } = told;
+  const kept = held === undefined ? '' : `, held ${held.heapMiB} + ${held.tablesMiB} MiB`;
+  const memory = `RSS ${told.rssMiB} MiB, own ${told.anonMiB} MiB, heap ${told.heapMiB} MiB${kept}`;
   const took = `lived in ${(lived / 1000).toFixed(1)} s, read in ${(reading / 1000).toFixed(1)} s`;
   return `${name.padEnd(6)} ${sum(0)} rows, ${sum(1)} records; ${memory}; ${took}; troubles ${told.troubles}`;
 }

@@ -27,9 +27,19 @@ export interface HubTold {
   /** Without the pages of the store, which the system maps and takes back as it likes. */
   readonly anonMiB: number;
   readonly heapMiB: number;
+  /** After a full collection, at a day's end: what is held on the heap, and in tables beside it. */
+  readonly held?: { readonly heapMiB: number; readonly tablesMiB: number };
   /** Source rows read and records published so far, by stream. */
   readonly streams: Readonly<Record<string, readonly [rows: number, records: number]>>;
   readonly troubles: number;
+}
+
+/** What the hub is asked: to read until then, and at a day's end to look at what it holds. */
+export interface HubAsked {
+  readonly now: number;
+  readonly endOfDay: boolean;
+  /** The campus lives no longer: everything is listed once more, so that it can be compared. */
+  readonly last: boolean;
 }
 
 export interface ReconcileTold {
