@@ -1,6 +1,6 @@
 /**
  * What other systems ask the facade about the simulated campus, through real HTTP as clients of hub.yaml: money and bank
- * signing beside an identity check.
+ * signing beside an identity check, and the lockers.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,16 +8,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { startCampus, type Campus } from '../campus/start.js';
+import { cardOf } from '../campus/world/world.js';
 import { connectors } from '../connectors/index.js';
 import type { BankAgreement } from '../contracts/types.js';
 import { newSecret } from '../hub/clients/secrets.js';
 import { loadConfig } from '../hub/config/load.js';
+import { DEFAULT_POLICY_DOCUMENT } from '../hub/decide/default-policy.js';
 import { campusSources } from '../hub/demo/campus-sources.js';
 import { startRuntime, type Runtime } from '../hub/run/runtime.js';
 
 /** 2026-09-10 (a Thursday) 10:00 in Shanghai. */
 const MORNING = Date.UTC(2026, 8, 10, 2);
-const secrets = { shop: newSecret(), desk: newSecret(), 'bank-desk': newSecret() };
+const secrets = { shop: newSecret(), desk: newSecret(), 'bank-desk': newSecret(), kiosk: newSecret() };
+const PEOPLE = 80;
 type ClientName = keyof typeof secrets;
 const fatal: Error[] = [];
 let dir: string;
@@ -35,18 +38,39 @@ function clients(): object {
       fields: ['spendableOnCardFen', 'pendingClaimFen'],
     }),
     desk: client('desk', { scopes: ['identity'], fields: ['name'] }),
+    kiosk: client('kiosk', { scopes: ['decide'], purposes: ['locker', 'classroom'] }),
     'bank-desk': client('bank-desk', { scopes: ['identity', 'bank-signing'], fields: ['banks'] }),
   };
 }
 
+/** As the default, and staff may open a locker that is not theirs, with a reason. */
+const POLICY = {
+  ...DEFAULT_POLICY_DOCUMENT,
+  version: 'campus-test-1',
+  rules: [
+    {
+      ...{ id: 'staff-open-lockers-with-a-reason', effect: 'permit', resource: { type: 'locker' } },
+      action: ['override'],
+      when: [
+        { attribute: 'subject.personClass', is: 'STAFF' },
+        { attribute: 'action.reason', present: true },
+      ],
+    },
+  ],
+};
+
 async function start(): Promise<Runtime> {
   const all = campusSources(campus) as Record<string, { streams?: Record<string, object> }>;
   const core = { ...all['core'], streams: { cards: { poll: '100ms' }, accounts: { poll: '200ms' } } };
+  const polls = { lockers: { poll: '500ms' }, uses: { poll: '100ms', after: ['core/cards'] } };
+  const lockers = { ...all['lockers'], streams: polls };
   const config = {
     ...{ version: 1, tenant: 'demo', data: './hub', clients: clients() },
     facade: { host: '127.0.0.1', port: 0, publicUrl: 'https://cards.example.edu' },
-    sources: { core, 'bank-sea': all['bank-sea'] },
+    policy: './policy.yaml',
+    sources: { core, 'bank-sea': all['bank-sea'], lockers },
   };
+  writeFileSync(join(dir, 'policy.yaml'), stringify(POLICY));
   const path = join(dir, 'hub.yaml');
   writeFileSync(path, stringify(config));
   const loaded = loadConfig(path, { env: {}, specs: Object.values(connectors).map(({ spec }) => spec) });
@@ -105,7 +129,7 @@ async function until<T>(what: string, find: () => Promise<T | undefined>): Promi
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'cardhub-facade-'));
   const clock = { now: MORNING, rate: 1 };
-  campus = await startCampus({ dir: join(dir, 'campus'), seed: 11, people: 60, life: false, clock });
+  campus = await startCampus({ dir: join(dir, 'campus'), seed: 11, people: PEOPLE, life: false, clock });
   runtime = await start();
 });
 afterAll(async () => {
@@ -176,5 +200,97 @@ describe('money beside an identity check', () => {
       said.add(state);
     }
     expect([...said].sort()).toEqual(['NOT_SIGNED', 'SIGNED', 'UNKNOWN']);
+  });
+});
+
+interface Decided {
+  readonly decision: boolean;
+  readonly reason: string;
+}
+
+/** What a kiosk or a console asks, with the card's key. */
+async function decide(
+  card: string,
+  type: 'locker' | 'classroom',
+  id: string,
+  action: { readonly name: string; readonly properties?: object },
+): Promise<Decided> {
+  const { status, body } = await ask('kiosk', '/access/v1/evaluation', {
+    subject: { type: 'card', id: `core:${card}` },
+    resource: { type, id },
+    action,
+    options: { reasons: true },
+  });
+  expect(status, JSON.stringify(body)).toBe(200);
+  return { decision: body['decision'] as boolean, reason: (body['context'] as { reason: string }).reason };
+}
+
+/** A good card of a person of that class. */
+function cardOfClass(personClass: string, after = ''): string {
+  for (let person = 0; person < PEOPLE; person++) {
+    const card = `1${String(person).padStart(8, '0')}0`;
+    const holder = runtime.view.card(`core:${card}`)?.holder;
+    const known = holder === undefined ? undefined : runtime.view.people.describe(holder);
+    const isGood = cardOf(campus.world, card)?.status === 1 && card > after;
+    if (isGood && known?.personClass === personClass) return card;
+  }
+  throw new Error(`no card of ${personClass}`);
+}
+
+describe('bag lockers', () => {
+  const open = (card: string, box: string) => decide(card, 'locker', box, { name: 'open' });
+  const override = (card: string, box: string, reason?: string) =>
+    decide(card, 'locker', box, {
+      name: 'override',
+      ...(reason !== undefined && { properties: { reason } }),
+    });
+  const until200 = (what: string, reason: string, find: () => Promise<Decided>) =>
+    until(what, async () => ((await find()).reason === reason ? true : undefined));
+  let box: string;
+  let mine: string;
+  let other: string;
+  let staff: string;
+
+  it('open to whoever has a bag in them, and to nobody else', async () => {
+    mine = cardOfClass('STUDENT', '1000000200');
+    other = cardOfClass('STUDENT', mine);
+    staff = cardOfClass('STAFF');
+    expect(campus.life({ event: 'store', card: mine }).done).toBe(1);
+    box = `lockers:${campus.world.store.desk.boxesOfCard.get(mine)}`;
+    await until200('the session', 'ALLOW', () => open(mine, box));
+    expect(await open(other, box)).toEqual({ decision: false, reason: 'DENY_NO_RIGHT' });
+    expect((await open(mine, 'lockers:K001-99')).reason).toBe('DENY_NO_RIGHT');
+    expect((await open(staff, box)).decision, 'staff have no locker by that').toBe(false);
+  });
+
+  it('open to staff with a reason, which the decision keeps', async () => {
+    expect((await override(staff, box)).decision, 'without a reason').toBe(false);
+    expect((await override(staff, box, '')).decision).toBe(false);
+    expect((await override(other, box, 'mine too')).decision, 'a student').toBe(false);
+    expect(await override(staff, box, '卡已挂失')).toEqual({ decision: true, reason: 'ALLOW' });
+  });
+
+  it('never keep a bag in for a lost card: staff open it, and so does the card that replaces it', async () => {
+    campus.life({ event: 'lose', card: mine });
+    await until200('the loss', 'DENY_LOST', () => open(mine, box));
+    expect((await override(staff, box, '卡已挂失')).decision).toBe(true);
+    campus.life({ event: 'replace', card: mine });
+    const replaced = await until('the new card', async () => {
+      const key = runtime.view
+        .cardsOfPerson(runtime.view.card(`core:${mine}`)?.holder ?? '')
+        .find(({ key, state }) => state === 'NORMAL' && key !== `core:${mine}`)?.key;
+      return key?.slice('core:'.length);
+    });
+    expect((await open(mine, box)).decision).toBe(false);
+    expect(await open(replaced, box)).toEqual({ decision: true, reason: 'ALLOW' });
+  });
+
+  it('are nobody’s when they have been emptied', async () => {
+    const third = cardOfClass('STUDENT', other);
+    campus.life({ event: 'store', card: third });
+    const his = `lockers:${campus.world.store.desk.boxesOfCard.get(third)}`;
+    await until200('the session', 'ALLOW', () => open(third, his));
+    campus.life({ event: 'staff-open', locker: his.slice('lockers:'.length) });
+    await until200('its end', 'DENY_NO_RIGHT', () => open(third, his));
   });
 });

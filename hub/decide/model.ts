@@ -68,6 +68,35 @@ export interface Passage {
   readonly occurredAt: EpochMs;
 }
 
+/** A box of a bag locker, and whose bag is in it. */
+export interface LockerFacts {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  readonly occupancy: 'FREE' | 'OCCUPIED' | 'UNKNOWN';
+  /** The card that opened the session which is on; undefined: none is, or it is not known. */
+  readonly card?: string | undefined;
+  /** Person key of that card's holder. */
+  readonly holder?: string | undefined;
+}
+
+/** A lesson of the timetable: half-open, without the margins that a policy gives. */
+export interface LessonFacts {
+  readonly id: string;
+  readonly from: EpochMs;
+  readonly until: EpochMs;
+  /** Person keys of those who teach. */
+  readonly people: readonly string[];
+}
+
+/** A multimedia classroom and its lessons of the days around now. */
+export interface ClassroomFacts {
+  readonly key: string;
+  readonly source: string;
+  readonly version: number;
+  readonly lessons: readonly LessonFacts[];
+}
+
 /** A state of alarm over a door: of the whole campus, its building, or the door alone. */
 export interface AlertFacts {
   readonly key: string;
@@ -98,11 +127,13 @@ export interface DecisionView {
   /** The last admitted passage of the card through a door of that area, from door events only. */
   lastPassage(cardKey: string, area: string, now: EpochMs): Passage | undefined;
   /** Upstream's `asOf` of the last poll of that stream which the view has applied in full. */
-  asOf(source: string, stream: 'cards' | 'grants'): EpochMs | undefined;
+  asOf(source: string, stream: 'cards' | 'grants' | 'uses' | 'rooms'): EpochMs | undefined;
   /** STUDENT, STAFF …; asked only where a rule of the policy does. */
   personClass?(personKey: string): string | undefined;
   /** The gravest alarm over that door that lasts at `now`; absent or undefined: none. */
   alert?(door: DoorFacts, now: EpochMs): AlertFacts | undefined;
+  locker?(key: string): LockerFacts | undefined;
+  classroom?(key: string): ClassroomFacts | undefined;
 }
 
 export type Subject =
@@ -157,7 +188,8 @@ export interface TraceStep {
 }
 
 export type FactKind =
-  'card' | 'person' | 'door' | 'grant' | 'alert' | 'event' | 'credential' | 'rule' | 'entity' | 'request';
+  | ('card' | 'person' | 'door' | 'grant' | 'alert' | 'event' | 'credential' | 'rule' | 'entity' | 'request')
+  | ('locker' | 'classroom');
 
 /** A fact that the decision stands on; no personal data, so that it can be kept. */
 export interface Fact {

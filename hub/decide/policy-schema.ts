@@ -44,6 +44,12 @@ const doorRuleOptions = {
   grantDays: { enum: ['week', 'calendar'] },
 };
 
+const placeRules = {
+  staleAfterMs: doorRuleProperties.staleAfterMs,
+  whenStale: doorRuleProperties.whenStale,
+};
+const margin = { type: 'integer', minimum: 0, maximum: 14_400_000 };
+
 /** JSON Schema (2020-12) of a policy document. */
 export const POLICY_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -95,6 +101,18 @@ export const POLICY_SCHEMA = {
       additionalProperties: false,
       required: ['allowMs'],
       properties: { allowMs: { type: 'integer', minimum: 0, maximum: 60_000 } },
+    },
+    places: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        locker: { type: 'object', additionalProperties: false, properties: placeRules },
+        classroom: {
+          type: 'object',
+          additionalProperties: false,
+          properties: { ...placeRules, beforeLessonMs: margin, afterLessonMs: margin },
+        },
+      },
     },
     ...RULE_SCHEMAS,
   },

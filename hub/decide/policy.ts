@@ -71,6 +71,20 @@ export interface DoorRules {
   readonly grantDays?: 'week' | 'calendar';
 }
 
+/** What a locker or a classroom says by itself (places.ts), and for how long it is believed. */
+export interface PlaceRules {
+  /** Data older than this is stale. */
+  readonly staleAfterMs: number;
+  readonly whenStale: 'warn' | 'deny';
+}
+
+export interface ClassroomRules extends PlaceRules {
+  /** A lesson's equipment may be used from so long before it … */
+  readonly beforeLessonMs: number;
+  /** … until so long after it. */
+  readonly afterLessonMs: number;
+}
+
 /** Who is let in although an alarm closes the door; a lost card never is. */
 export interface AlertException {
   readonly personClasses?: readonly string[];
@@ -107,6 +121,11 @@ export interface PolicyDocument {
     readonly classes: Readonly<Record<string, Partial<DoorRules>>>;
   };
   readonly ttl: { readonly allowMs: number };
+  /** Absent, or in part: the defaults of PLACES. */
+  readonly places?: {
+    readonly locker?: Partial<PlaceRules>;
+    readonly classroom?: Partial<ClassroomRules>;
+  };
   readonly alerts?: AlertRules;
   readonly calendar?: CalendarDocument;
   readonly schedules?: Readonly<Record<string, readonly CalendarSpan[]>>;
@@ -126,6 +145,7 @@ export interface Policy {
   readonly asksPersonClass: boolean;
   verdict(purpose: Purpose, condition: CardCondition): Verdict;
   doorRules(doorClass: string): DoorRules;
+  readonly places: { readonly locker: PlaceRules; readonly classroom: ClassroomRules };
   schedule(name: string): NamedSchedule | undefined;
 }
 
@@ -143,6 +163,19 @@ const STRICTEST: DoorRules = {
   antiPassback: 'off',
   antiPassbackWindowMs: 1_000,
   antiPassbackArea: 'door',
+};
+
+const MINUTE_MS = 60_000;
+/**
+ * A box that has been emptied may be somebody else's by now, so old data opens none. A timetable is known for days, and a
+ * lesson should not fail because it was not read again.
+ */
+const PLACES: Policy['places'] = {
+  locker: { staleAfterMs: 15 * MINUTE_MS, whenStale: 'deny' },
+  classroom: {
+    ...{ staleAfterMs: 24 * 60 * MINUTE_MS, whenStale: 'warn' },
+    ...{ beforeLessonMs: 20 * MINUTE_MS, afterLessonMs: 20 * MINUTE_MS },
+  },
 };
 
 // The schema is our own and a test checks it.
@@ -192,6 +225,10 @@ export function compilePolicy(document: unknown): Policy {
       return tables.get(purpose)?.[condition] ?? 'deny';
     },
     doorRules: (doorClass) => classes.get(doorClass) ?? defaults,
+    places: {
+      locker: { ...PLACES.locker, ...document.places?.locker },
+      classroom: { ...PLACES.classroom, ...document.places?.classroom },
+    },
     schedule: (name) => schedules.get(name),
   };
 }

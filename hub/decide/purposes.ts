@@ -6,12 +6,13 @@
  *   library    borrow, renew              library_borrow    permit: the card alone is asked about
  *              return                     library_return    permit
  *   identity   check                      identity          permit
- *   locker     open                       locker_open       deny: whose it is, a rule must say
- *              override                   (no card table)   deny: staff by rule, with a reason
- *   classroom  power_on, power_off        classroom_power   deny: the timetable is in the rules
+ *   locker     open                       locker_open       whose bag is in it (places.ts)
+ *              override                   identity          deny: staff by rule, with a reason
+ *   classroom  power_on, power_off        classroom_power   whose lesson is on (places.ts)
  *
  * A bag is never locked in by a lost card: `staff` in the table denies the card and names its condition; staff
- * open the locker with `override`, for which a rule may ask `action.reason`.
+ * open the locker with `override`, for which a rule may ask `action.reason`; and the card that replaces it opens the
+ * locker of its holder.
  */
 import { judgeCard } from './card-state.js';
 import { traceRules } from './trace.js';
@@ -26,18 +27,20 @@ import type {
   Subject,
 } from './model.js';
 import type { Policy, Purpose } from './policy.js';
-import type { DecisionReason, DenyReason } from './reasons.js';
+import type { AllowReason, DecisionReason, DenyReason } from './reasons.js';
+import { placeOf, type Place } from './places.js';
 import { askedFact, cardParty, personFact } from './rule-request.js';
 import type { Attributes, PolicyRule, RuleTried } from './rules.js';
 
 interface PurposeAction {
   readonly purpose: Purpose;
-  readonly unmatched: 'permit' | 'deny';
+  /** `place`: as the locker or the classroom itself says. */
+  readonly unmatched: 'permit' | 'deny' | 'place';
   /** The state of the card of whoever acts is judged by this table instead. */
   readonly table: Purpose;
 }
 
-const action = (purpose: Purpose, unmatched: 'permit' | 'deny', table = purpose): PurposeAction => ({
+const action = (purpose: Purpose, unmatched: PurposeAction['unmatched'], table = purpose): PurposeAction => ({
   purpose,
   unmatched,
   table,
@@ -52,8 +55,8 @@ export const PURPOSE_ACTIONS: Readonly<Record<string, Readonly<Record<string, Pu
   },
   identity: { check: action('identity', 'permit') },
   // Who overrides stands there with a card of their own, which must be as good as for any identity check.
-  locker: { open: action('locker_open', 'deny'), override: action('locker_open', 'deny', 'identity') },
-  classroom: { power_on: action('classroom_power', 'deny'), power_off: action('classroom_power', 'deny') },
+  locker: { open: action('locker_open', 'place'), override: action('locker_open', 'deny', 'identity') },
+  classroom: { power_on: action('classroom_power', 'place'), power_off: action('classroom_power', 'place') },
 };
 
 export function purposeOf(resourceType: string, name: string): PurposeAction | undefined {
@@ -67,6 +70,7 @@ interface Judgement {
   readonly card?: CardFacts | undefined;
   readonly holder?: PersonFacts | undefined;
   readonly rule?: PolicyRule | undefined;
+  readonly place?: Place | undefined;
 }
 
 /** @param resourceType one of PURPOSE_ACTIONS; any other is denied as unsupported */
@@ -141,10 +145,11 @@ function judgeFor(
   if (deny !== undefined) return { deny, card, holder };
   const tried: RuleTried[] | undefined = trace === undefined ? undefined : [];
   const { resource, resourceType, sent } = request;
+  const place = placeOf(view, policy, { type: resourceType, id: resource }, { card, holder }, now);
   const rule = policy.rules.first(
     {
       subject: cardParty({ view, policy }, card, holder),
-      resource: { type: resourceType, id: resource, stored: storedOf(policy, resourceType, resource) },
+      resource: { type: resourceType, id: resource, stored: storedOf(policy, resourceType, resource, place) },
       action: { name: request.action, properties: sent?.action },
       context: sent?.context,
     },
@@ -152,19 +157,31 @@ function judgeFor(
     tried,
   );
   if (tried !== undefined) traceRules(options, tried, rule);
-  if (rule?.effect === 'deny') return { deny: rule.reason ?? 'DENY_RULE', rule, card, holder };
-  if (rule === undefined && unmatched === 'deny') {
-    trace?.push({ step: 'right', outcome: 'denies', reason: 'DENY_NO_RIGHT' });
-    return { deny: 'DENY_NO_RIGHT', card, holder };
-  }
-  return { warning, rule, card, holder };
+  const judged = { rule, card, holder, place };
+  if (rule?.effect === 'deny') return { ...judged, deny: rule.reason ?? 'DENY_RULE' };
+  if (rule !== undefined || unmatched === 'permit') return { ...judged, warning };
+  const right = unmatched === 'place' ? place : undefined;
+  const denied = right === undefined ? 'DENY_NO_RIGHT' : right.deny;
+  trace?.push({
+    ...{ step: 'right', outcome: denied !== undefined ? 'denies' : right?.warning ? 'warns' : 'permits' },
+    ...{ reason: denied ?? right?.warning, on: right?.fact.key, detail: right?.relation },
+  });
+  return denied === undefined
+    ? { ...judged, warning: warning ?? right?.warning }
+    : { ...judged, deny: denied };
 }
 
 const NO_ATTRIBUTES: Attributes = {};
+const ALLOWED_WITH: Partial<Record<DenyReason, AllowReason>> = {
+  DENY_FROZEN: 'ALLOW_WARN_FROZEN',
+  DENY_STALE_DATA: 'ALLOW_WARN_STALE',
+};
 
 /** What the caller says of a locker or a room is not looked at: it could name itself the owner. */
-function storedOf(policy: Policy, type: string, id: string): Attributes {
-  return policy.entities.attributes(type, id) ?? NO_ATTRIBUTES;
+function storedOf(policy: Policy, type: string, id: string, place: Place | undefined): Attributes {
+  const written = policy.entities.attributes(type, id);
+  if (place === undefined) return written ?? NO_ATTRIBUTES;
+  return written === undefined ? place.stored : { ...place.stored, ...written };
 }
 
 function answer(
@@ -183,12 +200,14 @@ function answer(
     facts.push({ kind: 'card', key, version, source, ageMs: dataAgeMs, of: card });
   }
   if (holder !== undefined) facts.push(personFact({ view, policy }, holder));
+  if (judgement.place !== undefined) facts.push(judgement.place.fact);
   if (judgement.rule !== undefined) {
     facts.push({ kind: 'rule', key: judgement.rule.id, source: '', version: 0 });
   }
   const asked = askedFact(policy, request);
   if (asked !== undefined) facts.push(asked);
-  const reason: DecisionReason = deny ?? (warning === 'DENY_FROZEN' ? 'ALLOW_WARN_FROZEN' : 'ALLOW');
+  const allowed = warning === undefined ? 'ALLOW' : (ALLOWED_WITH[warning] ?? 'ALLOW');
+  const reason: DecisionReason = deny ?? allowed;
   const { allowMs } = policy.document.ttl;
   return {
     decision: deny === undefined,
@@ -196,7 +215,7 @@ function answer(
     warning: deny === undefined ? warning : undefined,
     policyVersion: policy.version,
     dataAgeMs,
-    ttlMs: deny === undefined || policy.rules.count > 0 ? allowMs : null,
+    ttlMs: deny === undefined || judgement.place !== undefined || policy.rules.count > 0 ? allowMs : null,
     facts,
     cardKey: card?.key,
   };

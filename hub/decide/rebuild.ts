@@ -9,7 +9,16 @@ import type { EvaluationRequest } from './evaluate.js';
 import type { CardFacts, Decision, DecisionView, Subject, TraceStep } from './model.js';
 import { PURPOSES } from './policy.js';
 import type { Policy, PolicyDocument } from './policy.js';
-import { readAlert, readCard, readDoor, readPassage, readPerson, readRight } from './recorded.js';
+import {
+  readAlert,
+  readCard,
+  readClassroom,
+  readDoor,
+  readLocker,
+  readPassage,
+  readPerson,
+  readRight,
+} from './recorded.js';
 import type { KeptFact } from './recorded.js';
 import { isDenyReason } from './reasons.js';
 import type { DecisionReason, DenyReason } from './reasons.js';
@@ -128,6 +137,8 @@ function viewOf(record: DecisionRecord, policy: Policy, options: RebuildOptions)
   const grant = facts('grant');
   const alert = facts('alert');
   const event = facts('event');
+  const locker = facts('locker');
+  const classroom = facts('classroom');
   const asOf = (fact: KeptFact | undefined): number | undefined =>
     fact?.ageMs === undefined || fact.ageMs === null ? undefined : record.decidedAt - fact.ageMs;
   const read = readingOf(record);
@@ -143,9 +154,12 @@ function viewOf(record: DecisionRecord, policy: Policy, options: RebuildOptions)
     door: () => door && readDoor(door),
     rights: () => (grant === undefined ? [] : [readRight(grant)]),
     lastPassage: () => (event === undefined ? undefined : readPassage(event)),
-    asOf: (_source, stream) => asOf(stream === 'cards' ? cardFact : grant),
+    asOf: (_source, stream) =>
+      asOf({ cards: cardFact, grants: grant, uses: locker, rooms: classroom }[stream]),
     personClass: () => person?.personClass,
     alert: () => alert && readAlert(alert),
+    locker: () => locker && readLocker(locker, card),
+    classroom: () => classroom && readClassroom(classroom, card, record.decidedAt),
   };
 }
 

@@ -7,14 +7,17 @@
  *   person  state class
  *   grant   direction validFrom validUntil schedule     schedule: days/from/until, comma between spans
  *   alert   state level          event  direction occurredAt
+ *   locker  occupancy relation       classroom  relation lesson      relation: places.ts
  *   door, request: JSON          credential: what the number was found to be, a reason code
  */
 import type {
   AlertFacts,
   CardFacts,
   CardState,
+  ClassroomFacts,
   DoorFacts,
   Fact,
+  LockerFacts,
   Passage,
   PersonFacts,
   Right,
@@ -44,6 +47,9 @@ export function factValues({ kind, of }: Fact): string | null {
       return `${(of as AlertFacts).state} ${(of as AlertFacts).level}`;
     case 'event':
       return `${(of as Passage).direction} ${(of as Passage).occurredAt}`;
+    case 'locker':
+    case 'classroom':
+      return (of as { readonly said: string }).said;
     case 'request':
       return JSON.stringify(of);
     default:
@@ -154,4 +160,32 @@ export function readAlert({ key, source, version, values }: KeptFact): AlertFact
 export function readPassage({ values }: KeptFact): Passage {
   const [direction, occurredAt] = (values ?? '').split(' ');
   return { direction: direction as Passage['direction'], occurredAt: Number(occurredAt) };
+}
+
+/** Somebody whom the record does not name. */
+const SOMEBODY = '\u0000somebody';
+
+/** @param card that was judged: its own locker is recorded as `own` */
+export function readLocker(
+  { key, source, version, values }: KeptFact,
+  card: CardFacts | undefined,
+): LockerFacts {
+  const [occupancy, relation] = (values ?? '').split(' ');
+  const whose = relation === 'own' ? card?.key : relation === 'other' ? SOMEBODY : undefined;
+  const facts = { key, source, version, occupancy: occupancy as LockerFacts['occupancy'], card: whose };
+  return { ...facts, holder: relation === 'own' ? card?.holder : whose };
+}
+
+/** @param at of the decision: a lesson of theirs was on then, or at another time */
+export function readClassroom(
+  { key, source, version, values }: KeptFact,
+  card: CardFacts | undefined,
+  at: number,
+): ClassroomFacts {
+  const [relation = '', id = NOTHING] = (values ?? '').split(' ');
+  const lesson = (people: readonly string[], from = at) => ({ id, from, until: from + 1, people });
+  const own = card?.holder === undefined ? [] : [card.holder];
+  const lessons = id === NOTHING ? [] : [lesson(relation === 'own' ? own : [SOMEBODY])];
+  if (relation === 'own-later') lessons.push(lesson(own, Number.MAX_SAFE_INTEGER));
+  return { key, source, version, lessons };
 }

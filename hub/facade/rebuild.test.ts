@@ -70,6 +70,19 @@ const anyWorld = fc.record({
       level: fc.integer({ min: 1, max: 3 }),
     }),
   ),
+  bag: maybe(one('core:1', 'core:2')),
+  occupancy: one('FREE' as const, 'OCCUPIED' as const),
+  lessons: maybe(
+    fc.array(
+      fc.record({
+        id: one('L1', 'L2'),
+        from: fc.integer({ min: NOW - 3_600_000, max: NOW + 3_600_000 }),
+        people: fc.subarray(['core:p1', 'core:p2', 'core:p3']),
+      }),
+      { maxLength: 3 },
+    ),
+  ),
+  placeAge: maybe(fc.integer({ min: 0, max: 2 * 86_400_000 })),
   reading: one('ok', 'ok', 'DENY_READER_PROFILE', 'DENY_CARD_NUMBER_INVALID'),
 });
 type World = typeof anyWorld extends fc.Arbitrary<infer W> ? W : never;
@@ -100,10 +113,22 @@ function viewOf(w: World): DecisionView {
     rights: () => w.rights,
     lastPassage: () => w.passage,
     asOf: (_source, stream) => {
-      const age = stream === 'cards' ? w.age : w.grantAge;
+      const age = { cards: w.age, grants: w.grantAge, uses: w.placeAge, rooms: w.placeAge }[stream];
       return age === undefined ? undefined : NOW - age;
     },
     personClass: () => w.personClass,
+    locker: (key) =>
+      key === 'l1'
+        ? {
+            ...{ key, source: 'box', version: 2, occupancy: w.occupancy, card: w.bag },
+            holder: w.cards.find((card) => card.key === w.bag)?.holder,
+          }
+        : undefined,
+    classroom: (key) =>
+      w.lessons && {
+        ...{ key, source: 'rooms', version: 4 },
+        lessons: w.lessons.map((lesson) => ({ ...lesson, until: lesson.from + 1_800_000 })),
+      },
     alert: () => w.alert && { key: 'qau', source: 'hub', version: 1, ...w.alert },
   };
 }
@@ -187,7 +212,7 @@ const anyRequest: fc.Arbitrary<EvaluationRequest> = fc.record({
     .map((subject) => subject as EvaluationRequest['subject']),
   resource: one('gate:d1', 'gate:d2', 'l1', 'r1'),
   resourceType: one('door', 'door', 'door', 'library', 'locker', 'classroom', 'identity', 'record', 'ship'),
-  action: one('enter', 'exit', 'borrow', 'return', 'open', 'override', 'check', 'read', 'fly'),
+  action: one('enter', 'exit', 'borrow', 'return', 'open', 'power_on', 'override', 'check', 'read', 'fly'),
   sent: maybe(
     fc.record({
       subject: bag('role', 'reader', 'x'),

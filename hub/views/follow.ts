@@ -6,8 +6,8 @@
  *   3. follow every topic ──▶ apply ──▶ past all noted ends: ready, ages adopted
  *   4. go on for ever; a read that fails is begun again where it stopped, after a growing pause
  *
- * Door events are the exception: only the window of anti-passback matters, so their reading begins at the
- * first record that was appended within it, and only after the doors are known.
+ * Of events only a window matters, so their reading begins at the first record that was appended within it: door events
+ * for anti-passback, after the doors are known; uses of lockers for the sessions that are on.
  *
  * A record that does not decode is counted and makes its topic *broken*: ages that depend on it are no longer
  * adopted, so that the policy for old data takes over, and the health check says why.
@@ -21,6 +21,8 @@ import { pause } from '../pause.js';
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5_000;
+/** A bag that was left for longer is opened by staff. */
+const SESSION_WINDOW_MS = 14 * 86_400_000;
 /** A slice of applying before other work (requests) gets its turn. */
 const SLICE_MS = 8;
 /** Records between two looks at the clock. */
@@ -107,13 +109,21 @@ class LogFollower implements Follower {
     await this.retrying('hub.positions', () => this.noteEnds());
     if (this.stop.signal.aborted) return;
     for (const topic of VIEW_TOPICS) {
-      if (topic !== 'master.door-event')
-        this.tasks.push(this.retrying(topic, () => this.read(topic, 'follow')));
+      if (topic !== 'master.door-event') this.tasks.push(this.follow(topic));
     }
     this.checkReady();
     await this.whenReady.catch(() => undefined);
-    await this.retrying('master.door-event', () => this.fromWindow());
-    await this.retrying('master.door-event', () => this.read('master.door-event', 'follow'));
+    await this.follow('master.door-event');
+  }
+
+  private async follow(topic: ViewTopic): Promise<void> {
+    const { passageWindowMs = 86_400_000 } = this.options;
+    if (topic === 'master.door-event') {
+      await this.retrying(topic, () => this.fromWindow(topic, passageWindowMs));
+    } else if (topic === 'master.locker-use') {
+      await this.retrying(topic, () => this.fromWindow(topic, SESSION_WINDOW_MS));
+    }
+    await this.retrying(topic, () => this.read(topic, 'follow'));
   }
 
   /** Repeats the step until it ends by itself or the follower is closed. */
@@ -149,29 +159,33 @@ class LogFollower implements Follower {
     }
   }
 
-  /** Skips door events that were appended before the window: found by halving, one small read a step. */
-  private async fromWindow(): Promise<void> {
-    const { log, now, passageWindowMs = 86_400_000 } = this.options;
-    const since = now() - passageWindowMs;
-    for (const { partition, start, end } of await log.bounds('master.door-event')) {
+  /** Skips events that were appended before the window: found by halving, one small read a step. */
+  private async fromWindow(topic: ViewTopic, windowMs: number): Promise<void> {
+    const { log, now } = this.options;
+    const since = now() - windowMs;
+    for (const { partition, start, end } of await log.bounds(topic)) {
       let low = start;
       let high = end;
       while (high - low > 1_000 && !this.stop.signal.aborted) {
         const middle = Math.floor((low + high) / 2);
-        const record = await this.firstFrom(partition, middle);
+        const record = await this.firstFrom(topic, partition, middle);
         if (record === undefined || record.timestamp >= since) high = middle;
         else low = middle;
       }
-      this.advance('master.door-event', partition, low, end);
+      this.advance(topic, partition, low, end);
     }
   }
 
-  private async firstFrom(partition: number, offset: number): Promise<StoredRecord | undefined> {
+  private async firstFrom(
+    topic: ViewTopic,
+    partition: number,
+    offset: number,
+  ): Promise<StoredRecord | undefined> {
     const from = new Map<number, number>();
-    for (const bounds of await this.options.log.bounds('master.door-event')) {
+    for (const bounds of await this.options.log.bounds(topic)) {
       from.set(bounds.partition, bounds.partition === partition ? offset : bounds.end);
     }
-    for await (const batch of this.options.log.read({ topic: 'master.door-event', from, until: 'end' })) {
+    for await (const batch of this.options.log.read({ topic, from, until: 'end' })) {
       const record = batch.partition === partition ? batch.records[0] : undefined;
       if (record !== undefined) return record;
     }

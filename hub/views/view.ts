@@ -16,6 +16,7 @@ import { DoorsView } from './doors.js';
 import type { ViewValue } from './fields.js';
 import { Freshness } from './freshness.js';
 import { GrantsView } from './grants.js';
+import { LockersView } from './lockers.js';
 import { PassagesView } from './passages.js';
 import { PeopleView } from './people.js';
 import { TextTable } from '../tables/text-table.js';
@@ -31,6 +32,8 @@ export const VIEW_TOPICS = [
   'hub.out-of-scope-card',
   'master.door-event',
   'master.bank-agreement',
+  'master.locker',
+  'master.locker-use',
   'hub.positions',
 ] as const satisfies readonly TopicName[];
 export type ViewTopic = (typeof VIEW_TOPICS)[number];
@@ -76,6 +79,7 @@ export function createHubView(options: HubViewOptions): HubView {
   const freshness = new Freshness(new Set(VIEW_TOPICS), now);
   const alerts = new AlertsView(tenant);
   const bankSigning = new BankSigningView(freshness);
+  const lockers = new LockersView((card) => cards.get(card)?.holder);
   let policy = options.policy ?? DEFAULT_POLICY;
 
   const appliers: { [T in ViewTopic]: (key: string, value: ViewValue[T] | null) => void } = {
@@ -87,6 +91,8 @@ export function createHubView(options: HubViewOptions): HubView {
     'master.door': (key, value) => doors.apply(key, value),
     'master.door-event': (_key, value) => value && passages.apply(value, now()),
     'master.bank-agreement': (key, value) => bankSigning.apply(key, value),
+    'master.locker': (key, value) => lockers.applyLocker(key, value),
+    'master.locker-use': (_key, value) => value && lockers.applyUse(value),
     'hub.positions': (_key, value) => value && freshness.position(value),
     'hub.policy': (_key, value) => {
       if (value?.tenant === tenant) policy = compilePolicy(parseJson(value.document));
@@ -114,6 +120,7 @@ export function createHubView(options: HubViewOptions): HubView {
     asOf: (source, stream) => freshness.asOf(source, stream),
     personClass: (key) => people.describe(key).personClass,
     alert: (door, at) => alerts.over(door, at),
+    locker: (key) => lockers.get(key),
   };
 }
 
