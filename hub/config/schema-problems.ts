@@ -39,6 +39,8 @@ function compile(schema: SchemaObject): ValidateFunction {
   const ajv = new Ajv2020({
     ...{ allErrors: true, verbose: true, useDefaults: true, strict: false },
     ...{ meta: false, validateSchema: false },
+    // Each runs once: to make its code shorter takes a third of the time of making it.
+    code: { optimize: false },
   });
   ajvFormats.default(ajv);
   return ajv.compile(schema);
