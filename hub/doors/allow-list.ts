@@ -62,6 +62,7 @@ export function doorNumbers({ doors }: ListEntry): string[] {
 
 /** Numbers of the profiles that an entry names. */
 export function profileNumbers({ doors }: ListEntry): number[] {
+  if (!doors.includes(':')) return [];
   return doors.split(',').flatMap((door) => {
     const profile = door.split(':')[1];
     return profile === undefined ? [] : Number(profile);
@@ -71,7 +72,7 @@ export function profileNumbers({ doors }: ListEntry): number[] {
 /** Both sorted by their bytes; the texts are ASCII, so the order of characters is that of bytes. */
 export function listDigest(profiles: readonly string[], entries: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const line of profiles) hash.update(`${line}\n`);
-  for (const line of entries) hash.update(`${line}\n`);
+  // At once: a list has tens of thousands of lines, and each call costs more than its line.
+  for (const lines of [profiles, entries]) if (lines.length > 0) hash.update(`${lines.join('\n')}\n`);
   return `sha-256:${hash.digest('hex')}`;
 }

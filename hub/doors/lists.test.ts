@@ -300,6 +300,27 @@ describe('the list of a controller', () => {
     expect(await desk.confirm('east', controller.version + 1)).toBeNull();
   });
 
+  it('takes a lost card off before it looks at the new cards of an import', async () => {
+    const { view, lists, settle, fetch } = world();
+    furnish(view);
+    view.apply('master.card', 'core:1', card());
+    view.apply('master.access-grant', 'gate:g1', grant({ subjectType: 'CARD', subject: 'core:1' }));
+    await settle();
+    expect((await fetch()).entries).toHaveLength(1);
+    for (let n = 0; n < 100; n++) {
+      const cardKey = `core:new${n}`;
+      const value = (0x11_22_00_33 + 256 * n).toString(16).toUpperCase();
+      view.apply('master.card', cardKey, card({ cardKey, credentials: [{ scheme: 'UID', value }] }));
+      const right = grant({ grantKey: `gate:new${n}`, subjectType: 'CARD', subject: cardKey });
+      view.apply('master.access-grant', right.grantKey, right);
+    }
+    view.apply('master.card', 'core:1', card({ lost: true }));
+    await lists.step(never);
+    expect((await fetch()).entries).toEqual([]);
+    await settle();
+    expect((await fetch()).entries).toHaveLength(100);
+  });
+
   it('never writes a card number, and never serves more than the controller holds', async () => {
     const { view, written, settle, fetch } = world();
     furnish(view);

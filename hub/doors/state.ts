@@ -119,7 +119,7 @@ export class ControllerState {
     const change = { entries, numbers, marks, removed, profiles, lines, digest, listVersion };
     if (digest === this.digest && parts.size === 0) return { ...change, records: [] };
     const own = this.#whole({ listVersion, digest, entries: entries.size });
-    return { ...change, records: [...[...parts].map((part) => this.#part(part, change)), own] };
+    return { ...change, records: [...this.#parts(parts, change), own] };
   }
 
   /** The records of `change` are durable. */
@@ -167,7 +167,7 @@ export class ControllerState {
     const removed = new Map(done.map(({ cardKey }): [string, null] => [cardKey, null]));
     const whole = { heldVersion: version, heldAt: now };
     const nothing = { marks: new Map<string, null>(), removed, listVersion: this.listVersion };
-    const records = [...[...parts].map((part) => this.#part(part, nothing)), this.#whole(whole)];
+    const records = [...this.#parts(parts, nothing), this.#whole(whole)];
     return {
       records,
       apply: () => {
@@ -300,8 +300,9 @@ export class ControllerState {
     return this.#record(this.config.id, -1, { ...standing, ...change });
   }
 
-  #part(
-    part: number,
+  /** What these parts will hold. All cards are looked at once, not once for each part. */
+  #parts(
+    parts: ReadonlySet<number>,
     {
       marks,
       removed,
@@ -311,11 +312,15 @@ export class ControllerState {
       removed: ReadonlyMap<string, RemovedCard | null>;
       listVersion: number;
     },
-  ): ControllerList {
-    const cards = merged(this.#marks, marks, part).map(([cardKey, mark]) => ({ cardKey, mark }));
-    const gone = merged(this.removed, removed, part).map(([, one]) => one);
-    const key = `${this.config.id}/${part}`;
-    return this.#record(key, part, { cards, removed: gone, listVersion });
+  ): ControllerList[] {
+    if (parts.size === 0) return [];
+    const listed = merged(this.#marks, marks, parts);
+    const gone = merged(this.removed, removed, parts);
+    return [...parts].map((part) => {
+      const cards = (listed.get(part) ?? []).map(([cardKey, mark]) => ({ cardKey, mark }));
+      const taken = (gone.get(part) ?? []).map(([, one]) => one);
+      return this.#record(`${this.config.id}/${part}`, part, { cards, removed: taken, listVersion });
+    });
   }
 }
 
@@ -324,14 +329,19 @@ function put<V>(map: Map<string, V>, key: string, value: V | null): void {
   else map.set(key, value);
 }
 
+/** By part, each in the order of its cards. */
 function merged<V>(
   before: ReadonlyMap<string, V>,
   change: ReadonlyMap<string, V | null>,
-  part: number,
-): [string, V][] {
-  const all = new Map([...before].filter(([key]) => partOf(key) === part));
-  for (const [key, value] of change) if (partOf(key) === part) put(all, key, value);
-  return [...all].sort(([a], [b]) => (a < b ? -1 : 1));
+  parts: ReadonlySet<number>,
+): Map<number, [string, V][]> {
+  const all = new Map([...parts].map((part): [number, Map<string, V>] => [part, new Map<string, V>()]));
+  for (const [key, value] of before) all.get(partOf(key))?.set(key, value);
+  for (const [key, value] of change) {
+    const part = all.get(partOf(key));
+    if (part !== undefined) put(part, key, value);
+  }
+  return new Map([...all].map(([part, of]) => [part, [...of].sort(([a], [b]) => (a < b ? -1 : 1))]));
 }
 
 /** FNV-1a, 32 bits. */

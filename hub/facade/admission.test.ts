@@ -80,11 +80,14 @@ it('cuts a connection that asks many times without waiting', () => {
   expect(admission.admit('probe', one)).toBe('answer');
 });
 
-it('sheds everything else first', () => {
-  const { ask } = loop();
+it('sheds everything else first, but for two of each turn: lists of controllers among them', () => {
+  const { ask, turn } = loop();
   expect(ask('decision', 60, 0.1)).toBe(60);
-  expect(ask('other', 10, 0.1)).toBe(0);
+  expect(ask('other', 10, 0.1)).toBe(2);
   expect(ask('decision', 60, 0.1)).toBe(60);
+  turn();
+  expect(ask('decision', 1_000, 0.1)).toBe(150);
+  expect(ask('other', 10, 0.1)).toBe(2);
 });
 
 it('does not refuse the few that waited for a process that stood still', () => {

@@ -3,7 +3,7 @@
  * event loop reads all that have something to say, one after the other, and what is read late in a long turn has
  * waited longest. So each turn answers for a stated time, and tells the rest to come again (503, Retry-After).
  *
- *   turn begins ──▶ everything ──▶ 5 ms ──▶ decisions only ──▶ 15 ms ──▶ nobody ──▶ turn ends: all over again
+ *   turn begins ──▶ everything ──▶ 5 ms ──▶ decisions, 2 others ──▶ 15 ms ──▶ 2 others ──▶ turn ends: all over again
  *
  * An admitted request then waits at most for the rest of one turn and its place in the next, far below 50 ms.
  *
@@ -35,6 +35,11 @@ const SHARES: Readonly<Record<'decision' | 'other', Share>> = {
   decision: { forMs: 15, least: 48 },
   other: { forMs: 5, least: 16 },
 };
+/**
+ * Of each turn, whatever the decisions took of it: else a flood of decisions kept every controller from the list that
+ * says who is lost, for as long as it lasts.
+ */
+const OTHERS_LEAST = 2;
 /** Requests that wait for something (an upstream, the log) and hold memory meanwhile. Decisions never wait. */
 const OTHERS_UNDER_WAY_MAX = 256;
 
@@ -83,10 +88,12 @@ export function createAdmission(parts: AdmissionParts = {}): Admission {
   let inTurn = false;
   let turn = 0;
   let admitted = 0;
+  let others = 0;
   let underWay = 0;
   const end = (): void => {
     inTurn = false;
     admitted = 0;
+    others = 0;
     resting.turnEnded();
   };
   return {
@@ -104,9 +111,14 @@ export function createAdmission(parts: AdmissionParts = {}): Admission {
       if (!resting.isStale(from)) {
         const { forMs, least } = SHARES[kind];
         const room = kind === 'decision' || underWay < OTHERS_UNDER_WAY_MAX;
-        if (room && (admitted < least || clock() - began < forMs)) {
+        const isOther = kind === 'other';
+        const few = admitted < least || (isOther && others < OTHERS_LEAST);
+        if (room && (few || clock() - began < forMs)) {
           admitted += 1;
-          if (kind === 'other') underWay += 1;
+          if (isOther) {
+            others += 1;
+            underWay += 1;
+          }
           return 'answer';
         }
         resting.add(from);

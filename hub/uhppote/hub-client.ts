@@ -23,7 +23,10 @@ export interface EventsReport {
   readonly gaps: readonly IndexRange[];
 }
 
-/** The hub did not answer as it should. `status` 0: it did not answer at all. */
+/**
+ * The hub did not answer as it should. `status` 0: it did not answer at all. `busy`: it is there and answers decisions,
+ * and has told whoever asks anything else to come again (429, or 503 `OVERLOADED`).
+ */
 export class HubError extends Error {
   override readonly name = 'HubError';
   readonly code = 'HUB';
@@ -31,6 +34,7 @@ export class HubError extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly busy = false,
   ) {
     super(message);
   }
@@ -71,8 +75,8 @@ export function hubClient(base: string, token: string | undefined): HubClient {
       throw new HubError(0, `no answer to ${method} ${path}: ${(error as Error).message}`);
     }
     if (accept.includes(answer.status)) return answer;
-    await answer.body?.cancel();
-    throw new HubError(answer.status, `${method} ${path} was answered with ${answer.status}`);
+    const busy = await isBusy(answer);
+    throw new HubError(answer.status, `${method} ${path} was answered with ${answer.status}`, busy);
   };
   const path = (id: string, what: string): string => `/v1/controllers/${encodeURIComponent(id)}/${what}`;
   const verify = verifier(
@@ -102,6 +106,15 @@ export function hubClient(base: string, token: string | undefined): HubClient {
       return (await answer.json()) as EventsReport & { refused: readonly number[] };
     },
   };
+}
+
+async function isBusy(answer: Response): Promise<boolean> {
+  if (answer.status !== 503) {
+    await answer.body?.cancel();
+    return answer.status === 429;
+  }
+  const problem = (await answer.json().catch(() => null)) as { code?: unknown } | null;
+  return problem?.code === 'OVERLOADED';
 }
 
 interface AskOptions {

@@ -16,7 +16,7 @@ import { pause } from '../pause.js';
 import { ageOf, clockOf, localTime, type Reply } from './codec.js';
 import type { Device } from './device.js';
 import { cardText, SWIPE, UNKNOWN_CARD, WAITS_FOR_HOST } from './events.js';
-import type { HubClient } from './hub-client.js';
+import { HubError, type HubClient } from './hub-client.js';
 import { pushList, readCards, type Stored } from './list-push.js';
 import { takeEvents, type Taking } from './take-events.js';
 
@@ -57,6 +57,7 @@ export class Link {
   readonly #taking: Taking;
   #etag: string | undefined;
   #confirmed = 0;
+  #isRead = false;
   #isUp = false;
   #hubUp = true;
 
@@ -122,7 +123,13 @@ export class Link {
     }
   }
 
+  /** A long list is put piece by piece, and whatever is newer by then comes first. */
   async #list(): Promise<void> {
+    while (await this.#listOnce()) if (this.#stop.signal.aborted) return;
+  }
+
+  /** @returns whether the controller has not been told all of it yet */
+  async #listOnce(): Promise<boolean> {
     const { controller, hub, device, now } = this.options;
     try {
       const asked = { since: this.held.version === 0 ? undefined : this.held.version, etag: this.#etag };
@@ -136,17 +143,22 @@ export class Link {
       this.#etag = undefined;
       if ((error as Error).name === 'ListRefused')
         this.held.version = 0; // the whole list next time
-      else await this.#hub(false);
+      else if (!(error instanceof HubError && error.busy)) await this.#hub(false);
       if (this.#isExpired(now())) await this.#push();
       throw error;
     }
-    if (!this.#isUp) return;
-    if (this.#confirmed === 0) await readCards(device, this.stored);
+    if (!this.#isUp) return false;
+    if (this.#confirmed === 0 && !this.#isRead) {
+      await readCards(device, this.stored);
+      this.#isRead = true;
+    }
     const isPushed = await this.#push();
-    if (!isPushed || this.#confirmed === this.held.version) return;
+    if (isPushed === 'more') return true;
+    if (!isPushed || this.#confirmed === this.held.version) return false;
     await hub.confirm(controller.id, this.held.version);
     this.#confirmed = this.held.version;
     this.#note('list', `version ${this.held.version}, ${this.held.entries.size} cards`);
+    return false;
   }
 
   #isExpired(now: number): boolean {
@@ -155,7 +167,7 @@ export class Link {
   }
 
   /** @returns whether the controller has exactly what the list says */
-  #push(): Promise<boolean> {
+  #push(): Promise<boolean | 'more'> {
     const { controller, device, now } = this.options;
     return pushList(device, controller, this.held, this.stored, now());
   }

@@ -16,6 +16,8 @@ import { cardNumber } from './events.js';
 /** Card number → doors 1 to 4 and the last day, `1100 2026-11-24`. */
 export type Stored = Map<number, string>;
 
+/** What no list says of a card. */
+const PERHAPS = '';
 /** A slot whose card was deleted. */
 const DELETED = 0xffff_ffff;
 const SLOTS_MAX = 200_000;
@@ -34,14 +36,17 @@ export async function readCards(device: Device, stored: Stored): Promise<void> {
   }
 }
 
-/** @returns whether the controller has taken all of it */
+/** Cards that are put at once: a second or so, after which there may be a newer list. */
+const PUT_AT_ONCE = 1_000;
+
+/** @returns whether the controller has taken all of it; `more`: the rest waits for the next call */
 export async function pushList(
   device: Device,
   controller: ControllerConfig,
   held: HeldList,
   stored: Stored,
   now: number,
-): Promise<boolean> {
+): Promise<boolean | 'more'> {
   const wanted = wantedOf(controller, held, now);
   // First who may not enter any more.
   for (const card of [...stored.keys()]) {
@@ -50,14 +55,23 @@ export async function pushList(
     stored.delete(card);
   }
   let isWhole = true;
+  let put = 0;
   for (const [card, want] of wanted) {
     if (stored.get(card) === want) continue;
+    if (put === PUT_AT_ONCE) return 'more';
     const [doors = '', to = ''] = want.split(' ');
     const [door1 = 0, door2 = 0, door3 = 0, door4 = 0] = [...doors].map(Number);
     const from = localTime(now - 86_400_000).slice(0, 10);
+    // Noted before: it may be there although its reply is lost, and must be taken off then too.
+    stored.set(card, PERHAPS);
     const { done } = await device.request('put-card', { card, from, to, door1, door2, door3, door4 });
-    if (done) stored.set(card, want);
-    else isWhole = false; // its memory is full
+    if (done) {
+      stored.set(card, want);
+      put += 1;
+    } else {
+      stored.delete(card);
+      isWhole = false; // its memory is full
+    }
   }
   return isWhole;
 }
