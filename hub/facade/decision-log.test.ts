@@ -3,13 +3,20 @@ import type { Decision as DecisionRecord } from '../../contracts/types.js';
 import { DecisionLog } from './decision-log.js';
 import { createUuid7 } from './uuid7.js';
 
+/** A decision of this time cannot be encoded. */
+const UNFIT = 13;
+
 function open(bufferMax: number) {
   const appends: (readonly DecisionRecord[])[] = [];
   const alarms: string[] = [];
   const state = { fails: 0 };
   const log = new DecisionLog({
     sink: {
-      encode: (record) => record,
+      encode: (record) => {
+        if (record.kind === 'DECISION' && record.decidedAt === UNFIT)
+          throw new Error('does not fit the contract');
+        return record;
+      },
       append: async (records) => {
         if (state.fails-- > 0) throw new Error('disk full');
         appends.push(records);
@@ -58,6 +65,20 @@ it('what has no room is counted, alarmed once, and told as one gap', async () =>
     ['GAP', 3, 3],
   ]);
   expect(log.full).toBe(false);
+});
+
+it('decisions of a turn are recorded at its end, by themselves; one that cannot be is told in the gap', async () => {
+  const { log, appends, alarms, add } = open(10);
+  for (const at of [1, UNFIT, 2]) add(at);
+  expect([log.size, log.droppedCount]).toEqual([3, 0]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([log.size, log.droppedCount, alarms]).toEqual([2, 1, ['BUFFER_FULL', 'APPEND_FAILED']]);
+  await log.flush();
+  expect(appends[0]?.map(({ kind, decidedAt }) => [kind, decidedAt])).toEqual([
+    ['DECISION', 1],
+    ['DECISION', 2],
+    ['GAP', UNFIT],
+  ]);
 });
 
 it('an id is a UUIDv7 whose time is that of the decision', () => {
