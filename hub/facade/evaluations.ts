@@ -41,7 +41,8 @@ interface ItemError {
 }
 
 interface Batch {
-  readonly items: readonly (Evaluation | ItemError)[];
+  /** Read one by one as they are answered: what comes behind a cut costs nothing. */
+  readonly items: Iterable<Evaluation | ItemError>;
   readonly semantic: Semantic;
   readonly reasons: boolean;
 }
@@ -81,12 +82,12 @@ export function accessEvaluations(parts: FacadeParts): (c: Context) => Promise<R
 function unavailable(parts: FacadeParts, items: Batch['items']): string | undefined {
   if (!parts.ready()) return 'the hub has not read its log to the end yet: try again';
   if (!parts.decisions.full) return undefined;
-  const audited = items.some(
-    (item) => !('status' in item) && parts.view.door(item.resource)?.auditRequired === true,
-  );
-  if (!audited) return undefined;
-  parts.counters.audit();
-  return 'one of the doors requires that decisions are logged: try again';
+  for (const item of items) {
+    if ('status' in item || parts.view.door(item.resource)?.auditRequired !== true) continue;
+    parts.counters.audit();
+    return 'one of the doors requires that decisions are logged: try again';
+  }
+  return undefined;
 }
 
 interface Answer {
@@ -168,7 +169,15 @@ export function parseBatch(body: unknown): ParsedBatch {
   const reasons = asksReasons(options) || asksReasons(body.context);
   return {
     ok: true,
-    batch: { items: evaluations.map((item) => itemOf(body, item)), semantic: known, reasons },
+    batch: { items: itemsOf(body, evaluations), semantic: known, reasons },
+  };
+}
+
+function itemsOf(defaults: Bag, items: readonly unknown[]): Iterable<Evaluation | ItemError> {
+  return {
+    *[Symbol.iterator]() {
+      for (const item of items) yield itemOf(defaults, item);
+    },
   };
 }
 
