@@ -153,6 +153,11 @@ function linesOf(name: string, { calm, changing }: Pair): BenchLine[] {
     ),
     ...both('evaluations', 'requests/s', rate),
     line(`${name}: with changes / without`, 'ratio', ratios(of(changing, rate), of(calm, rate))),
+    ...both(
+      'CPU of the server an evaluation',
+      'µs',
+      ({ answer, cpuMs }) => (1_000 * cpuMs) / answer.requests,
+    ),
     ...both('p50', 'ms', ({ answer }) => answer.p50),
     ...both('p99', 'ms', ({ answer }) => answer.p99),
     line(

@@ -4,11 +4,11 @@
  * and 1,000 doors: 900 that everybody may pass by a right of a group, 100 rooms with rights for 200 persons each.
  */
 import { Pool } from 'undici';
-import { allAnswered, startAsker } from './asking.js';
+import { allAnswered, startAsker, type Asker } from './asking.js';
 import type { AskerAnswer } from './children/asker.js';
 import type { SearchServerArgument, SearchServerReady } from './children/search-server.js';
 import { below, line, quantile, type BenchLine, type BenchOptions, type BenchResult } from './measure.js';
-import { serveChild } from './spawn.js';
+import { serveChild, type Serving } from './spawn.js';
 import { doorKeyOf, DOORS, personKeyOf, viewLog } from './view-log.js';
 
 /** Asked at the same time. */
@@ -29,6 +29,10 @@ interface Query {
   readonly body: (i: number) => Readonly<Record<string, unknown>>;
   /** How often all pages are walked in a round. */
   readonly walks: number;
+}
+interface First extends AskerAnswer {
+  /** CPU time of the server for one request. */
+  readonly cpuMs: number;
 }
 interface Walk {
   readonly ms: number;
@@ -76,7 +80,7 @@ export async function search(options: BenchOptions): Promise<BenchResult> {
   const asker = await startAsker(CONNECTIONS);
   const port = server.ready['port'] as number;
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 1 });
-  const first = new Map<string, AskerAnswer[]>(queries.map(({ name }) => [name, []]));
+  const first = new Map<string, First[]>(queries.map(({ name }) => [name, []]));
   const walks = new Map<string, Walk[]>(queries.map(({ name }) => [name, []]));
   try {
     for (const { name, kind, body } of queries) {
@@ -87,7 +91,7 @@ export async function search(options: BenchOptions): Promise<BenchResult> {
     for (let round = 0; round < options.rounds; round++) {
       for (const query of queries) {
         const { name } = query;
-        first.get(name)?.push(allAnswered(name, await asker.run({ name, port, ms })));
+        first.get(name)?.push(await firstPages(server, asker, { name, port, ms }));
         const times = options.quick ? 1 : query.walks;
         for (let i = 0; i < times; i++) walks.get(name)?.push(await walk(pool, query, round * times + i));
       }
@@ -105,6 +109,17 @@ async function heldBy(dir: string, kind: 'view' | 'indexed'): Promise<SearchServ
   const child = await serveChild('search-server', argument, EXPOSE_GC);
   await child.stop();
   return child.ready as unknown as SearchServerReady;
+}
+
+async function firstPages(
+  server: Serving,
+  asker: Asker,
+  how: { readonly name: string; readonly port: number; readonly ms: number },
+): Promise<First> {
+  const before = await server.ask<{ cpuMs: number }>({});
+  const answer = allAnswered(how.name, await asker.run(how));
+  const after = await server.ask<{ cpuMs: number }>({});
+  return { ...answer, cpuMs: (after.cpuMs - before.cpuMs) / answer.requests };
 }
 
 /** All pages of one query, as large as they may be. */
@@ -134,7 +149,7 @@ interface Found {
   readonly cards: number;
   readonly people: number;
   readonly queries: readonly Query[];
-  readonly first: ReadonlyMap<string, readonly AskerAnswer[]>;
+  readonly first: ReadonlyMap<string, readonly First[]>;
   readonly walks: ReadonlyMap<string, readonly Walk[]>;
   readonly alone: SearchServerReady;
   readonly indexed: SearchServerReady;
@@ -148,7 +163,9 @@ function report({ cards, people, queries, first, walks, alone, indexed }: Found)
     const p50 = asked.map((answer) => answer.p50);
     const p99 = asked.map((answer) => answer.p99);
     const whole = walked.map((one) => one.ms);
+    const cpu = asked.map(({ cpuMs }) => cpuMs);
     return [
+      line(`${name}, first page: CPU a request`, 'ms', cpu),
       line(`${name}, first page: p50`, 'ms', p50),
       line(`${name}, first page: p99`, 'ms', p99, below(P99_GOAL_MS, 'ms')),
       line(`${name}, each page of ${PAGE}: p99`, 'ms', [quantile(pages, 0.99)]),

@@ -69,13 +69,18 @@ async function findDecision(parts: ExplainParts, id: string): Promise<DecisionRe
   })) {
     for (const { value, timestamp } of batch.records) {
       if (timestamp > time + LATEST_MS + SKEW_MS) late.add(batch.partition);
-      const record = value === null ? undefined : parts.decodeDecision(value);
-      if (record?.decisionId === id) return record;
+      // Thousands may stand there, and one is wanted: looking for its id costs far less than reading them all.
+      if (value === null || !bytesOf(value).includes(id)) continue;
+      const record = parts.decodeDecision(value);
+      if (record.decisionId === id) return record;
     }
     if (late.size === from.size) break;
   }
   return undefined;
 }
+
+const bytesOf = ({ buffer, byteOffset, length }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, length);
 
 /** An offset from which every record of that time or later is read, found by halving. */
 async function firstAt(

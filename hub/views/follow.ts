@@ -203,6 +203,7 @@ class LogFollower implements Follower {
   }
 
   private async applyBatch(topic: ViewTopic, batch: ReadBatch): Promise<void> {
+    this.noteEnd(topic, batch.partition, batch.end);
     let sliceEnds = performance.now() + SLICE_MS;
     let count = 0;
     for (const record of batch.records) {
@@ -233,9 +234,7 @@ class LogFollower implements Follower {
     let offsets = this.next.get(topic);
     if (offsets === undefined) this.next.set(topic, (offsets = new Map<number, number>()));
     offsets.set(partition, next);
-    let ends = this.ends.get(topic);
-    if (ends === undefined) this.ends.set(topic, (ends = new Map<number, number>()));
-    ends.set(partition, end);
+    this.noteEnd(topic, partition, end);
     const place = `${topic}/${partition}`;
     const awaited = this.awaited.get(place);
     if (awaited !== undefined && next >= awaited) {
@@ -243,6 +242,13 @@ class LogFollower implements Follower {
       this.options.view.freshness.advance(topic, partition, next);
       this.checkReady();
     } else this.options.view.freshness.advance(topic, partition, next);
+  }
+
+  /** Before the records are applied too: else there would be no lag to be seen while they are. */
+  private noteEnd(topic: ViewTopic, partition: number, end: number): void {
+    let ends = this.ends.get(topic);
+    if (ends === undefined) this.ends.set(topic, (ends = new Map<number, number>()));
+    ends.set(partition, end);
   }
 
   private checkReady(): void {

@@ -8,6 +8,7 @@ import type { WireAnswer } from './wire.js';
 
 export interface Finding {
   readonly rule:
+    | 'NO_ANSWER'
     | 'SERVER_ERROR'
     | 'STATUS_NOT_DECLARED'
     | 'TYPE_NOT_DECLARED'

@@ -108,8 +108,13 @@ async function once(
 ): Promise<void> {
   const bytes = bytesOf(request, url.host);
   const used = request.what === 'protocol' ? new Wire(Number(url.port)) : wire;
-  const answer = await used.ask(bytes, request.method !== 'HEAD');
+  const shown = `[${request.what}] ${bytes.subarray(0, 600).toString()}`;
+  const answer = await used.ask(bytes, request.method !== 'HEAD').catch((error: unknown) => error as Error);
   if (used !== wire) used.close();
+  if (answer instanceof Error) {
+    noteFinding(tally, { rule: 'NO_ANSWER', detail: answer.message.slice(0, 300), request: shown });
+    return;
+  }
   const status = String(answer?.status ?? 'closed');
   tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
   const asked = `${request.method} ${request.path.split('?')[0]?.slice(0, 60)}`;
@@ -117,10 +122,12 @@ async function once(
     tally.asked[asked] = (tally.asked[asked] ?? 0) + 1;
   const finding = check(request, answer);
   if (finding === undefined) return;
+  noteFinding(tally, { ...finding, request: shown });
+}
+
+function noteFinding(tally: Tally, finding: Finding & { readonly request: string }): void {
   tally.findingsInAll += 1;
-  if (tally.findings.length < SHOWN_MAX) {
-    tally.findings.push({ ...finding, request: `[${request.what}] ${bytes.subarray(0, 600).toString()}` });
-  }
+  if (tally.findings.length < SHOWN_MAX) tally.findings.push(finding);
 }
 
 /** What `fire` needs of a hub, wherever it runs. */
