@@ -887,6 +887,43 @@ export interface CardTransaction {
   readonly dataQuality: readonly string[];
 }
 
+/** A lesson of the timetable. 课程安排 */
+export interface Lesson {
+  /** Natural id of the lesson in the timetable. 课程安排编号 */
+  readonly lessonId: string;
+  /** Start, UTC milliseconds, inclusive. 上课时间 */
+  readonly from: number;
+  /** End, UTC milliseconds, exclusive. 下课时间 */
+  readonly until: number;
+  /** Person keys `{source}:{school number}` of those who teach it; empty when the timetable names nobody. 授课人员键 */
+  readonly teacherKeys: readonly string[];
+}
+
+/** State of a room. 教室状态 */
+export type ClassroomState = 'ACTIVE' | 'DISABLED' | 'REMOVED' | 'UNKNOWN';
+
+/** A multimedia classroom, and its lessons of the coming days. 多媒体教室及课表 */
+export interface Classroom {
+  /** Room key `{source}:{room id}`. 教室键 */
+  readonly roomKey: string;
+  /** Connector instance that said this, as named in hub.yaml, e.g. `core`. 数据来源（连接器实例） */
+  readonly source: string;
+  /** Natural id of the room in the source. 教室编号 */
+  readonly roomId: string;
+  /** Version that the source gave to this thing, rising with each change; 0 when the source gives none (then the source position decides). 版本号 */
+  readonly version: number;
+  /** Room as people name it; null when the source does not say. 教室名称 */
+  readonly name: string | null;
+  /** Lessons of today and the coming days, as the academic office has them, in order of time. 课表 */
+  readonly lessons: readonly Lesson[];
+  /** State of the room; DISABLED is gone. 教室状态 */
+  readonly state: ClassroomState;
+  /** Why the state is what it is, e.g. `ABSENT_FROM_LISTING` when absence closed it; null when the source said so itself. 状态原因 */
+  readonly stateReason: string | null;
+  /** Marks of `codes/marks.json`: what is damaged but usable about this record. Empty: nothing. 数据质量标记 */
+  readonly dataQuality: readonly string[];
+}
+
 /** What the console did. 操作类型 */
 export type ClassroomUseKind = 'POWERED_ON' | 'POWERED_OFF' | 'POWERED_OFF_BY_TIMER' | 'REFUSED' | 'UNKNOWN';
 
@@ -1469,6 +1506,7 @@ export interface TopicValue {
   readonly 'master.card': Card;
   readonly 'master.card-event': CardEvent;
   readonly 'master.card-transaction': CardTransaction;
+  readonly 'master.classroom': Classroom;
   readonly 'master.classroom-use': ClassroomUse;
   readonly 'master.device': Device;
   readonly 'master.door': Door;
@@ -1521,6 +1559,7 @@ export const TOPICS: readonly TopicSettings[] = [
   { name: 'master.card', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.card-event', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
   { name: 'master.card-transaction', kind: 'event', partitions: 12, retentionMs: 31622400000, retentionMostMs: 94867200000 },
+  { name: 'master.classroom', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.classroom-use', kind: 'event', partitions: 12, retentionMs: 16070400000, retentionMostMs: 31622400000 },
   { name: 'master.device', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },
   { name: 'master.door', kind: 'state', partitions: 12, retentionMs: 2592000000, retentionMostMs: 5184000000 },

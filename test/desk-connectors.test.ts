@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startCampus, type Campus } from '../campus/start.js';
 import type { FaultSwitch, FaultTarget } from '../campus/faults.js';
 import { writeDeskExport } from '../campus/library/export.js';
+import { roomCount } from '../campus/world/classrooms.js';
 import { beginsNowContract, connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type {
@@ -107,7 +108,10 @@ describe('contract', () => {
     const loans = desk.counters.get('loans') ?? 0;
     Object.assign(rows['lib']!, { patrons: 200, loans });
     Object.assign(rows['lock']!, { lockers: 24, uses: desk.counters.get('locker-events') ?? 0 });
-    Object.assign(rows['rooms']!, { swipes: desk.counters.get('classroom-swipes') ?? 0 });
+    Object.assign(rows['rooms']!, {
+      rooms: roomCount(campus.world),
+      swipes: desk.counters.get('classroom-swipes') ?? 0,
+    });
     Object.assign(rows['desk']!, { patrons: 200, loans: loans + (desk.counters.get('loans-closed') ?? 0) });
   });
   const dispose = () => Promise.resolve();

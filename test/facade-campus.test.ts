@@ -1,6 +1,6 @@
 /**
  * What other systems ask the facade about the simulated campus, through real HTTP as clients of hub.yaml: money and bank
- * signing beside an identity check, and the lockers.
+ * signing beside an identity check, the lockers, and the power of classrooms.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { startCampus, type Campus } from '../campus/start.js';
+import { lessonsOf, roomId } from '../campus/world/classrooms.js';
 import { cardOf } from '../campus/world/world.js';
 import { connectors } from '../connectors/index.js';
 import type { BankAgreement } from '../contracts/types.js';
@@ -64,11 +65,12 @@ async function start(): Promise<Runtime> {
   const core = { ...all['core'], streams: { cards: { poll: '100ms' }, accounts: { poll: '200ms' } } };
   const polls = { lockers: { poll: '500ms' }, uses: { poll: '100ms', after: ['core/cards'] } };
   const lockers = { ...all['lockers'], streams: polls };
+  const classrooms = { ...all['classrooms'], streams: { rooms: { poll: '500ms' } } };
   const config = {
     ...{ version: 1, tenant: 'demo', data: './hub', clients: clients() },
     facade: { host: '127.0.0.1', port: 0, publicUrl: 'https://cards.example.edu' },
     policy: './policy.yaml',
-    sources: { core, 'bank-sea': all['bank-sea'], lockers },
+    sources: { core, 'bank-sea': all['bank-sea'], lockers, classrooms },
   };
   writeFileSync(join(dir, 'policy.yaml'), stringify(POLICY));
   const path = join(dir, 'hub.yaml');
@@ -292,5 +294,37 @@ describe('bag lockers', () => {
     await until200('the session', 'ALLOW', () => open(third, his));
     campus.life({ event: 'staff-open', locker: his.slice('lockers:'.length) });
     await until200('its end', 'DENY_NO_RIGHT', () => open(third, his));
+  });
+});
+
+describe('classroom power', () => {
+  it('goes by the academic office’s timetable: the teacher of the lesson that is on, and nobody else', async () => {
+    const now = campus.clock.now();
+    // The campus makes its timetable by room and day: a room with a lesson now, and one of later today.
+    const rooms = [0, 1, 2, 3, 4, 5].map((room) => ({ room, lessons: lessonsOf(campus.world, room, now) }));
+    const near = (from: string, until: string) =>
+      Date.parse(from) - 20 * 60_000 <= now && now < Date.parse(until) + 20 * 60_000;
+    const teaching = rooms.flatMap(({ room, lessons }) => {
+      const id = `classrooms:${roomId(room)}`;
+      return lessons.map(({ from, until, teacher }) => ({ id, teacher, isOn: near(from, until) }));
+    });
+    const on = teaching.find(({ isOn }) => isOn)!;
+    const later = teaching.find(({ id, teacher, isOn }) => {
+      return !isOn && !teaching.some((one) => one.isOn && one.id === id && one.teacher === teacher);
+    })!;
+    const cardOfNumber = (schoolNumber: string) =>
+      runtime.view
+        .cardsOfPerson(`core:${schoolNumber}`)
+        .find(({ state, lost }) => state === 'NORMAL' && !lost)!
+        .key.slice('core:'.length);
+    const powerOn = (card: string, room: string) => decide(card, 'classroom', room, { name: 'power_on' });
+    await until('the timetable', async () =>
+      (await powerOn(cardOfNumber(on.teacher!), on.id)).decision ? true : undefined,
+    );
+    expect(await powerOn(cardOfNumber(later.teacher!), later.id)).toEqual({
+      decision: false,
+      reason: 'DENY_TIME',
+    });
+    expect((await powerOn(cardOfClass('STUDENT', '1000000300'), on.id)).reason).toBe('DENY_NO_RIGHT');
   });
 });

@@ -12,6 +12,8 @@ import { businessDate } from './time.js';
 
 /** The `mapping` options of a classroom instance in hub.yaml. */
 export interface ClassroomProfile extends ClockLimits {
+  /** Source whose school numbers the timetable uses for teachers; default: the instance itself. */
+  readonly personSource?: string;
   /** Reader profile where the swipe names none. */
   readonly readerProfile?: string;
   /** Vendor's word → what the console did. */
@@ -32,6 +34,7 @@ export const classroomProfileSchema: Readonly<Record<string, unknown>> = {
   type: 'object',
   additionalProperties: false,
   properties: {
+    personSource: { type: 'string' },
     readerProfile: { type: 'string' },
     useKinds: { type: 'object', additionalProperties: { enum: KINDS } },
     reasons: { type: 'object', additionalProperties: { type: 'string' } },

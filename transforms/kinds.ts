@@ -3,6 +3,7 @@ import { accountKind } from './account.js';
 import { cardAloneKind, cardKind } from './card.js';
 import { agreementKind, reconKind } from './bank.js';
 
+import { classroomKind } from './classroom.js';
 import { classroomSwipeKind } from './classroom-use.js';
 import { deviceKind } from './device.js';
 import { swipeKind } from './door-event.js';
@@ -33,6 +34,7 @@ export const kinds = {
   loan: loanKind,
   locker: lockerKind,
   'locker-use': lockerUseKind,
+  classroom: classroomKind,
   'classroom-swipe': classroomSwipeKind,
   'power-room': powerRoomKind,
   'power-vendor': powerVendorKind,

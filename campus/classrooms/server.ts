@@ -43,6 +43,32 @@ function swipes(world: World, query: URLSearchParams, struck: Struck, now: numbe
   return json({ items: shown, next, asOf: isoShanghai(now) });
 }
 
+const ROOMS = '/v1/rooms';
+
+function rooms(world: World, query: URLSearchParams, struck: Struck, now: number): Answer {
+  const limit = Number(query.get('limit') ?? 500);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX)
+    return problem(400, 'Bad Request', `limit must be 1 to ${LIMIT_MAX}`);
+  const after = query.get('after') ?? '';
+  const total = classrooms.roomCount(world);
+  const ids = Array.from({ length: total }, (_, room) => classrooms.roomId(room)).filter((id) => id > after);
+  const items = ids
+    .slice(0, limit)
+    .map((id) => classrooms.roomTold(world, classrooms.roomIndexOf(world, id), now));
+  const shown = struck.has('field-renamed')
+    ? items.map(({ lessons, ...rest }) => ({ ...rest, courses: lessons }))
+    : items;
+  const next = ids.length > limit ? (items.at(-1)?.roomId ?? null) : null;
+  return json({ items: shown, next, asOf: isoShanghai(now), total });
+}
+
+function room(world: World, id: string, now: number): Answer {
+  const index = classrooms.roomIndexOf(world, id);
+  return index < 0
+    ? problem(404, 'Not Found', 'There is no such room.')
+    : json(classrooms.roomTold(world, index, now));
+}
+
 function timetable(world: World, query: URLSearchParams): Answer {
   const day = Date.parse(`${query.get('date') ?? ''}T12:00:00+08:00`);
   const room = classrooms.roomIndexOf(world, query.get('room') ?? '');
@@ -68,16 +94,14 @@ function answer(
   const { world } = options;
   const { pathname: path, searchParams } = asked.url;
   if (path === '/v1/timetable') return timetable(world, searchParams);
+  const now = world.clock.now() + (struck.get('clock-skew')?.offsetMs ?? 0);
+  if (path === ROOMS) return rooms(world, searchParams, struck, now);
+  if (path.startsWith(`${ROOMS}/`)) return room(world, path.slice(ROOMS.length + 1), now);
   if (path !== '/v1/swipes') return problem(404, 'Not Found', `There is no ${path}.`);
   const follows = !['0', null].includes(searchParams.get('after')) && earlier.query !== null;
   const query = follows && struck.has('duplicate-page') ? earlier.query : searchParams;
   earlier.query = searchParams;
-  return swipes(
-    world,
-    query ?? searchParams,
-    struck,
-    world.clock.now() + (struck.get('clock-skew')?.offsetMs ?? 0),
-  );
+  return swipes(world, query ?? searchParams, struck, now);
 }
 
 export function classroomConsoles(options: ClassroomsOptions): Upstream {

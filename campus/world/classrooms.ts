@@ -1,4 +1,4 @@
-import type { Lesson, Swipe } from '../classrooms/types.js';
+import type { Lesson, Room, Swipe } from '../classrooms/types.js';
 import type { Card } from './cards.js';
 import { holderOf, uidOfCard } from './cards.js';
 import { countOf, nextOf } from './desk-store.js';
@@ -70,6 +70,16 @@ export function lessonsOf(world: World, room: number, time: number): (Lesson & {
       teacherIndex,
     };
   });
+}
+
+const DAYS_TOLD = 7;
+
+/** A room as the academic office tells it: its lessons of today and the six days after. */
+export function roomTold(world: World, room: number, now: number): Room {
+  const lessons = Array.from({ length: DAYS_TOLD }, (_, day) => lessonsOf(world, room, now + day * DAY_MS))
+    .flat()
+    .map(({ teacherIndex: _, ...lesson }) => lesson);
+  return { roomId: roomId(room), roomName: roomName(room), lessons };
 }
 
 type Found = ReturnType<typeof lessonsOf>[number];

@@ -4,14 +4,15 @@ import {
   type ConnectorContext,
   type ConnectorFactory,
   type ConnectorSpec,
+  type Stream,
   type StreamSpec,
   streamsOf,
 } from '../sdk.js';
-import { createHttp, expectOk, httpOptionsSchema, type HttpLimits } from '../sdk-http.js';
+import { createHttp, expectOk, httpOptionsSchema, type Http, type HttpLimits } from '../sdk-http.js';
 import { isObject, parseJson } from '../sdk-json.js';
-import { itemsOf, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
+import { itemsOf, keysetListing, sequenceFeed, type AskPage, type Envelope } from '../sdk-keyset.js';
 import { checked } from '../sdk-pages.js';
-import { swipesStream } from './spec.js';
+import { roomsStream, swipesStream } from './spec.js';
 import { withTimetable } from './timetable.js';
 
 export interface ClassroomsOptions {
@@ -25,6 +26,7 @@ export interface ClassroomsOptions {
 const PAGE_ROWS = 1_000;
 const CLOCK_SKEW_MAX_MS = 60_000;
 const PATH = '/v1/swipes';
+const ROOMS = '/v1/rooms';
 
 const swipes: StreamSpec = swipesStream({
   listing: null,
@@ -34,12 +36,20 @@ const swipes: StreamSpec = swipesStream({
   pollMsDefault: 2_000,
 });
 
+const rooms: StreamSpec = roomsStream({
+  listing: { absence: 'keyset' },
+  feed: false,
+  delivery:
+    'Every room of each listing with its lessons of the coming days; a change of the timetable is seen with the next listing.',
+  pollMsDefault: 300_000,
+});
+
 /** Specification of `classrooms/rest`. */
 export const classroomsRestSpec: ConnectorSpec = {
   kind: 'classrooms/rest',
   title: { en: 'Multimedia classrooms: REST', zh: '多媒体教室中控：REST 接口' },
   summary:
-    'Reads the swipes that power a classroom’s equipment, each with the lesson that the console checked it against, from a server that speaks `openapi/classrooms.yaml`.',
+    'Reads rooms with their timetable, and the swipes that power a classroom’s equipment, each with the lesson that the console checked it against, from a server that speaks `openapi/classrooms.yaml`.',
   options: {
     type: 'object',
     required: ['url', 'apiKey'],
@@ -63,7 +73,7 @@ export const classroomsRestSpec: ConnectorSpec = {
       http: httpOptionsSchema,
     },
   },
-  streams: [swipes],
+  streams: [swipes, rooms],
   quirks: [
     'A console checks against its own copy of the timetable, which may be old: the hub reads the academic office’s timetable, compares the time of the swipe with it and publishes what it finds (IN_LESSON, OUTSIDE_LESSON, NO_LESSON). Where the copy says something else, the use is marked TIMETABLE_DIFFERS.',
     'A swipe does not wait for a timetable that cannot be had: then the lesson that the console found is what counts. A room’s day is asked again after ten minutes.',
@@ -72,14 +82,17 @@ export const classroomsRestSpec: ConnectorSpec = {
   ],
 };
 
-function envelopeOf(body: unknown): Envelope {
-  if (!isObject(body)) throw new ConnectorError('PROTOCOL', `${PATH}: an object was expected`, 'now');
-  const { asOf } = body;
+function envelopeOf(body: unknown, path = PATH): Envelope {
+  if (!isObject(body)) throw new ConnectorError('PROTOCOL', `${path}: an object was expected`, 'now');
+  const { asOf, total } = body;
   const at = typeof asOf === 'string' && /^\d{4}-.*(Z|[+-]\d\d:\d\d)$/.test(asOf) ? Date.parse(asOf) : NaN;
   if (Number.isNaN(at))
-    throw new ConnectorError('PROTOCOL', `${PATH} asOf: ISO 8601 with an offset expected`, 'now');
+    throw new ConnectorError('PROTOCOL', `${path} asOf: ISO 8601 with an offset expected`, 'now');
   const more = body['next'] !== null && body['next'] !== undefined;
-  return { items: itemsOf(body['items'], PATH), more, asOf: at };
+  return {
+    ...{ items: itemsOf(body['items'], path), more, asOf: at },
+    ...(typeof total === 'number' && { total }),
+  };
 }
 
 /** `classrooms/rest` */
@@ -116,9 +129,34 @@ export const classroomsRest: ConnectorFactory = {
           };
         }),
       ],
-      stream: streamsOf(classroomsRestSpec.kind, [stream]),
+      stream: streamsOf(classroomsRestSpec.kind, [stream, roomsOf(http, headers, options)]),
       clockSkewMs: skew,
       close: () => http.close(),
     };
   },
 };
+
+/** The listing of rooms, page by page, and the point read that proves an absence. */
+function roomsOf(http: Http, headers: Readonly<Record<string, string>>, options: ClassroomsOptions): Stream {
+  const ask: AskPage = (after, accept, signal, limit = options.pageRows ?? PAGE_ROWS) => {
+    const path = `${ROOMS}?limit=${limit}&after=${encodeURIComponent(after)}`;
+    return http.read(
+      { method: 'GET', path, headers },
+      (answer) => {
+        expectOk(answer, ROOMS);
+        return accept(envelopeOf(parseJson(answer.body, ROOMS), ROOMS));
+      },
+      signal,
+    );
+  };
+  const has = (id: string, signal: AbortSignal): Promise<boolean> =>
+    http.read(
+      { method: 'GET', path: `${ROOMS}/${encodeURIComponent(id)}`, headers },
+      (answer) => {
+        expectOk(answer, `${ROOMS}/{roomId}`, [404]);
+        return answer.status === 200;
+      },
+      signal,
+    );
+  return keysetListing(rooms, { what: ROOMS, id: 'roomId', fields: ['lessons'] }, ask, has);
+}

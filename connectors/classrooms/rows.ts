@@ -7,6 +7,16 @@ export interface LessonRow {
   readonly until: string;
 }
 
+/** A room with its lessons of today and the coming days. */
+export interface ClassroomRow {
+  readonly roomId: string;
+  readonly roomName?: string | null;
+  readonly lessons: readonly (LessonRow & {
+    /** School number. */
+    readonly teacher?: string | null;
+  })[];
+}
+
 export interface ClassroomSwipeRow {
   readonly id?: string;
   /** Order of arrival at the server. */
@@ -43,6 +53,30 @@ const lesson = (types: 'object' | readonly ['object', 'null']) => ({
   required: ['id', 'from', 'until'],
   properties: { id: required, from: required, until: required },
 });
+
+/** Lessons of a room that are told at once. */
+const ROOM_LESSONS_MAX = 400;
+
+/** JSON Schema of {@link ClassroomRow}. */
+export const classroomRowSchema: Readonly<Record<string, unknown>> = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'https://cardhub.invalid/rows/classrooms/room',
+  type: 'object',
+  required: ['roomId', 'lessons'],
+  properties: {
+    roomId: required,
+    roomName: text,
+    lessons: {
+      type: 'array',
+      maxItems: ROOM_LESSONS_MAX,
+      items: {
+        type: 'object',
+        required: ['id', 'from', 'until'],
+        properties: { id: required, from: required, until: required, teacher: text },
+      },
+    },
+  },
+};
 
 /** JSON Schema of {@link ClassroomSwipeRow}. */
 export const classroomSwipeRowSchema: Readonly<Record<string, unknown>> = {

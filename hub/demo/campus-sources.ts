@@ -98,7 +98,8 @@ function deskSources({ urls, credentials }: Campus): Record<string, object> {
     classrooms: {
       connector: 'classrooms/rest',
       options: { url: urls.classrooms, ...credentials.classrooms },
-      streams: { swipes: { poll: '5s', ...cards } },
+      streams: { rooms: { poll: '30s' }, swipes: { poll: '5s', ...cards } },
+      mapping: { personSource: 'core' },
     },
     campus: {
       connector: 'reference-data/file',

@@ -12,6 +12,7 @@ import type { Policy } from '../decide/policy.js';
 import { AlertsView } from './alerts.js';
 import { BankSigningView } from './bank-signing.js';
 import { CardsView } from './cards.js';
+import { ClassroomsView } from './classrooms.js';
 import { DoorsView } from './doors.js';
 import type { ViewValue } from './fields.js';
 import { Freshness } from './freshness.js';
@@ -34,6 +35,7 @@ export const VIEW_TOPICS = [
   'master.bank-agreement',
   'master.locker',
   'master.locker-use',
+  'master.classroom',
   'hub.positions',
 ] as const satisfies readonly TopicName[];
 export type ViewTopic = (typeof VIEW_TOPICS)[number];
@@ -79,6 +81,7 @@ export function createHubView(options: HubViewOptions): HubView {
   const freshness = new Freshness(new Set(VIEW_TOPICS), now);
   const alerts = new AlertsView(tenant);
   const bankSigning = new BankSigningView(freshness);
+  const classrooms = new ClassroomsView();
   const lockers = new LockersView((card) => cards.get(card)?.holder);
   let policy = options.policy ?? DEFAULT_POLICY;
 
@@ -93,6 +96,7 @@ export function createHubView(options: HubViewOptions): HubView {
     'master.bank-agreement': (key, value) => bankSigning.apply(key, value),
     'master.locker': (key, value) => lockers.applyLocker(key, value),
     'master.locker-use': (_key, value) => value && lockers.applyUse(value),
+    'master.classroom': (key, value) => classrooms.apply(key, value),
     'hub.positions': (_key, value) => value && freshness.position(value),
     'hub.policy': (_key, value) => {
       if (value?.tenant === tenant) policy = compilePolicy(parseJson(value.document));
@@ -121,6 +125,7 @@ export function createHubView(options: HubViewOptions): HubView {
     personClass: (key) => people.describe(key).personClass,
     alert: (door, at) => alerts.over(door, at),
     locker: (key) => lockers.get(key),
+    classroom: (key) => classrooms.get(key),
   };
 }
 
