@@ -58,12 +58,15 @@ ${uhppotePort === undefined ? '' : controllersYaml(uhppotePort)}`;
 
 function controllersYaml(uhppotePort: number): string {
   const { fetching, driven } = CONTROLLERS;
+  // As many as such a controller holds.
+  const entriesMax = 40_000;
   const doors = CONTROLLER_DOORS.map((door, i) => `${i + 1}: ${door}`).join(', ');
   return `controllers:
-  ${fetching.id}: { doors: { ${doors} }, readerProfile: ${fetching.profile} }
+  ${fetching.id}: { doors: { ${doors} }, readerProfile: ${fetching.profile}, entriesMax: ${entriesMax} }
   ${driven.id}:
     doors: { ${doors} }
     readerProfile: ${driven.profile}
+    entriesMax: ${entriesMax}
     uhppote: { serial: ${driven.serial}, address: 127.0.0.1:${uhppotePort} }
 `;
 }
