@@ -307,6 +307,7 @@ describe('the list of a controller', () => {
     view.apply('master.access-grant', 'gate:g1', grant({ subjectType: 'CARD', subject: 'core:1' }));
     await settle();
     expect((await fetch()).entries).toHaveLength(1);
+    for (let n = 0; n < 6_000; n++) view.apply('master.card', `core:other${n}`, card({ credentials: [] }));
     for (let n = 0; n < 100; n++) {
       const cardKey = `core:new${n}`;
       const value = (0x11_22_00_33 + 256 * n).toString(16).toUpperCase();

@@ -29,6 +29,8 @@ const ANEW_EVERY_MS = 1_000;
 const REBUILD_MS_MAX = 10 * 60_000;
 /** More marked cards than this cost more than making the lists anew. */
 const CARDS_MAX = 5_000;
+/** As many cards that were there before are noted all the same: they may stand on a list. */
+const LISTED_MAX = 50_000;
 /** Marked cards that stand on no list yet are looked at so many at a time: some hundred milliseconds of work. */
 const NEW_CARDS_AT_ONCE = 500;
 /** A slice of work before other work (requests) gets its turn. */
@@ -54,9 +56,13 @@ export class Marks {
   urgent = true;
   #wake: () => void = () => undefined;
 
-  card(key: string): void {
-    if (this.cards.size < CARDS_MAX) this.cards.add(key);
-    else this.all = true;
+  /** @param mayBeListed it was there before: a right may have been taken, which must not wait until all is made anew */
+  card(key: string, mayBeListed = false): void {
+    if (this.cards.size < (mayBeListed ? LISTED_MAX : CARDS_MAX)) this.cards.add(key);
+    else {
+      this.all = true;
+      this.urgent ||= mayBeListed;
+    }
     this.#wake();
   }
 
@@ -75,12 +81,12 @@ export class Marks {
 /** The view that also leaves marks. */
 export function marking(view: HubView, marks: Marks): HubView {
   const grant = (value: AccessGrant): void => {
-    if (value.subjectType === 'CARD') marks.card(value.subject);
+    if (value.subjectType === 'CARD') marks.card(value.subject, true);
     else if (value.subjectType === 'PERSON') person(value.subject);
     marks.everything(); // it may have been somebody else's before
   };
   const person = (key: string): void => {
-    for (const card of view.cardsOfPerson(key)) marks.card(card.key);
+    for (const card of view.cardsOfPerson(key)) marks.card(card.key, true);
   };
   return {
     ...view,
@@ -88,7 +94,7 @@ export function marking(view: HubView, marks: Marks): HubView {
       if (topic === 'master.card' || topic === 'hub.out-of-scope-card') {
         const before = view.cards.numbersMark(key);
         view.apply(topic, key, value);
-        marks.card(key);
+        marks.card(key, before !== '');
         // A number that it gave up may be another card's alone now.
         if (before !== '' && before !== view.cards.numbersMark(key)) marks.everything();
         return;
