@@ -1004,7 +1004,7 @@ export interface components {
             titleZh?: string;
             status: number;
             /** @enum {string} */
-            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "LIBRARY_UNREACHABLE" | "AUDIT_UNAVAILABLE" | "INTERNAL";
+            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "NOT_CONFIGURED" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "LIBRARY_UNREACHABLE" | "AUDIT_UNAVAILABLE" | "INTERNAL";
             detail: string;
         };
     };
@@ -1195,6 +1195,11 @@ export interface components {
     };
     parameters: {
         /**
+         * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
+         *     need not send one: events count once by their index, a confirmation by its version.
+         */
+        OptionalIdempotencyKey: string;
+        /**
          * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
          *     is done twice. Kept for 24 hours by this hub; not across its restart.
          */
@@ -1212,7 +1217,10 @@ export interface components {
         ETag: string;
         /** @description The X-Request-ID of the request, where one was sent. */
         RequestId: string;
-        /** @description Requests that are left and seconds until there are more (draft-ietf-httpapi-ratelimit-headers). */
+        /**
+         * @description For a client with a rate: requests that are left (r) and seconds until all of them are again
+         *     (draft-ietf-httpapi-ratelimit-headers). On 429 the seconds until the next one.
+         */
         RateLimit: string;
         /** @description Requests (q) within seconds (w). */
         RateLimitPolicy: string;
@@ -1244,6 +1252,8 @@ export interface operations {
             /** @description The decision. A deny is an answer, not an error. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1290,6 +1300,8 @@ export interface operations {
             /** @description One answer for each item, in order; of a single evaluation its answer. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1326,6 +1338,8 @@ export interface operations {
             /** @description A page of results; `next_token` is empty at the end. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1362,6 +1376,8 @@ export interface operations {
             /** @description A page of results; `next_token` is empty at the end. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1398,6 +1414,8 @@ export interface operations {
             /** @description A page of results; `next_token` is empty at the end. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-ID": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1453,6 +1471,8 @@ export interface operations {
             /** @description Match or no match. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1486,6 +1506,8 @@ export interface operations {
             /** @description Who the reader is and what they may; never more than a masked name. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1525,6 +1547,8 @@ export interface operations {
             /** @description Lent, or why not. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
@@ -1567,6 +1591,8 @@ export interface operations {
             /** @description Taken back, or why not. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
@@ -1602,6 +1628,8 @@ export interface operations {
             /** @description The recorded answer, its facts, and every question in the order in which it was asked. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1682,6 +1710,8 @@ export interface operations {
             /** @description The list, or what has changed. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -1710,7 +1740,13 @@ export interface operations {
     confirmAllowList: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
+                 *     need not send one: events count once by their index, a confirmation by its version.
+                 */
+                "Idempotency-Key"?: components["parameters"]["OptionalIdempotencyKey"];
+            };
             path: {
                 /** @description Id of the controller in hub.yaml. */
                 id: components["parameters"]["ControllerId"];
@@ -1728,6 +1764,9 @@ export interface operations {
             /** @description Durable. What the hub knows of the controller. */
             200: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1739,8 +1778,10 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["NotReady"];
@@ -1761,6 +1802,8 @@ export interface operations {
             /** @description The highest index, and the gaps below it. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1778,7 +1821,13 @@ export interface operations {
     uploadEvents: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
+                 *     need not send one: events count once by their index, a confirmation by its version.
+                 */
+                "Idempotency-Key"?: components["parameters"]["OptionalIdempotencyKey"];
+            };
             path: {
                 /** @description Id of the controller in hub.yaml. */
                 id: components["parameters"]["ControllerId"];
@@ -1794,6 +1843,9 @@ export interface operations {
             /** @description Durable. */
             200: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1805,8 +1857,10 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["NotReady"];
@@ -1832,6 +1886,7 @@ export interface operations {
                     };
                 };
             };
+            404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
             500: components["responses"]["InternalError"];
         };
@@ -1848,6 +1903,8 @@ export interface operations {
             /** @description Those whose doors the caller sees. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1858,6 +1915,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorised"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
@@ -1878,6 +1936,8 @@ export interface operations {
             /** @description Unconfirmed revocations. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1886,6 +1946,7 @@ export interface operations {
             };
             401: components["responses"]["Unauthorised"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["Problem"];
             405: components["responses"]["MethodNotAllowed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
@@ -1955,6 +2016,8 @@ export interface operations {
             /** @description Exposition format 0.0.4. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1979,6 +2042,8 @@ export interface operations {
             /** @description A compact JWS (EdDSA, Ed25519) over the heads of all chains; `cardhub audit verify --checkpoint` asks for it. */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {

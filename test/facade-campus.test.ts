@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { startCampus, type Campus } from '../campus/start.js';
@@ -16,7 +17,9 @@ import { newSecret } from '../hub/clients/secrets.js';
 import { loadConfig } from '../hub/config/load.js';
 import { DEFAULT_POLICY_DOCUMENT } from '../hub/decide/default-policy.js';
 import { campusSources } from '../hub/demo/campus-sources.js';
+import { SigningKeys } from '../hub/clients/signing-keys.js';
 import { startRuntime, type Runtime } from '../hub/run/runtime.js';
+import { bentTokens, confusedTokens } from './hostile/tokens.js';
 
 /** 2026-09-10 (a Thursday) 10:00 in Shanghai. */
 const MORNING = Date.UTC(2026, 8, 10, 2);
@@ -326,5 +329,35 @@ describe('classroom power', () => {
       reason: 'DENY_TIME',
     });
     expect((await powerOn(cardOfClass('STUDENT', '1000000300'), on.id)).reason).toBe('DENY_NO_RIGHT');
+  });
+});
+
+describe('a token that is not good here', () => {
+  const withToken = async (token: string) => {
+    const response = await fetch(`${runtime.facade.url}/v1/identity/check`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ card: 'core:1000000010' }),
+    });
+    const { status, headers } = response;
+    return { status, text: await response.text(), asks: headers.get('www-authenticate') };
+  };
+
+  it('opens nothing, and learns nothing of what was wrong: issuer, audience, algorithm, key, time, none', async () => {
+    const good = await tokenOf('desk');
+    const now = campus.clock.now();
+    const { dir: folder } = runtime.hub.config.keys;
+    const { key } = await (await SigningKeys.open(folder, 86_400_000, now)).current(now);
+    const jwks = (await (await fetch(`${runtime.facade.url}/oauth2/jwks`)).json()) as { keys: object[] };
+    const confused = await confusedTokens({ good, key, publicKey: jwks.keys[0]!, now });
+    const bent = fc.sample(bentTokens(good), { seed: 20261123, numRuns: 100 });
+    expect((await withToken(good)).status, 'the good one').toBe(200);
+    const answers = new Set<string>();
+    for (const { name, token } of [...confused, ...bent]) {
+      const answer = await withToken(token);
+      expect([name, answer.status]).toEqual([name, 401]);
+      answers.add(JSON.stringify(answer));
+    }
+    expect([...answers], 'one and the same answer').toHaveLength(1);
   });
 });

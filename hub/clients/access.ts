@@ -111,10 +111,11 @@ export class ClientAccess implements Access {
     if (!client.networks.empty && !client.networks.has(address)) {
       return { ok: false, code: 'NETWORK', client: client.id };
     }
-    const retryMs = client.rate.take(this.clock());
+    const at = this.clock();
+    const retryMs = client.rate.take(at);
     return retryMs > 0
       ? { ok: false, code: 'RATE_LIMITED', client: client.id, retryMs, rate: client.rate }
-      : { ok: true, caller, rate: client.rate };
+      : { ok: true, caller, rate: client.rate, left: client.rate.left(at) };
   }
 
   private staticKey(digest: string): Known | undefined {

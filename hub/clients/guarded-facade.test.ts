@@ -150,6 +150,28 @@ it('a search neither finds nor counts doors outside the agreement', async () => 
   expect((await one.ask('/access/v1/search/subject', subjects)).status).toBe(403);
 });
 
+it('each answer tells a client how much of its rate is left', async () => {
+  const { ask } = facade({ scopes: ['operate'], rate: { perSecond: 0.5, burst: 3 } });
+  for (const [left, seconds] of [
+    [2, 2],
+    [1, 4],
+  ]) {
+    const { status, headers } = await ask('/metrics');
+    expect([status, headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=6']);
+    expect(headers.get('ratelimit')).toBe(`"client";r=${left};t=${seconds}`);
+  }
+});
+
+it('where no controllers are configured their paths say so, to those who may ask there', async () => {
+  const path = '/v1/controllers/east/allow-list';
+  const { ask } = facade({ scopes: ['controller'] });
+  const answer = await ask(path);
+  expect([answer.status, JSON.parse(answer.text)]).toMatchObject([404, { code: 'NOT_CONFIGURED' }]);
+  expect((await ask(path, undefined, null)).status).toBe(401);
+  expect((await ask('/v1/controllers')).status).toBe(403);
+  expect((await ask(path, {})).headers.get('allow')).toBe('GET, HEAD');
+});
+
 it('beyond its rate a client gets 429 with the time to wait', async () => {
   const { ask } = facade({ scopes: ['operate'], rate: { perSecond: 0.5, burst: 1 } });
   expect((await ask('/metrics')).status).toBe(200);

@@ -26,7 +26,9 @@ export class Rate {
 
   /** Requests that may pass now. */
   left(at: number): number {
-    return Math.max(0, Math.floor((this.ahead - Math.max(0, this.next - at)) / this.everyMs) + 1);
+    const owed = Math.max(0, this.next - at);
+    // A little more, since sums of milliseconds are not exact: a whole request is not lost to the last bit.
+    return Math.max(0, Math.floor((this.ahead - owed) / this.everyMs + 1e-6) + 1);
   }
 
   /** Nothing is owed any more: this rate can be forgotten. */

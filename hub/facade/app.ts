@@ -30,7 +30,7 @@ import { entityCandidates } from '../search/entities.js';
 import type { Candidates } from '../search/search.js';
 import { accessEvaluation } from './access.js';
 import type { BalanceSource } from './beside.js';
-import { controllerRoutes, type ControllerParts } from './controllers.js';
+import { controllerRoutes, noControllers, type ControllerParts } from './controllers.js';
 import type { AuditTrail } from './audit.js';
 import { header } from './body.js';
 import type { DecisionLog } from './decision-log.js';
@@ -129,7 +129,8 @@ export function createFacade(options: FacadeOptions): Hono {
     identityCheck({ ...parts, balances: options.balances }, watch),
   );
   const library = { ...parts, library: options.library ?? decidesOnly };
-  const desk = libraryRest(library, watch, createIdempotencyStore(options.now));
+  const keys = createIdempotencyStore(options.now);
+  const desk = libraryRest(library, watch, keys);
   for (const [name, handler] of Object.entries(desk)) own('POST', `/v1/library/${name}`, 'library', handler);
   const { explain } = options;
   if (explain !== undefined) {
@@ -140,11 +141,12 @@ export function createFacade(options: FacadeOptions): Hono {
       guard({ scope: 'explain', tenant: 'any', form: 'problem', action: DECISION }, explained),
     );
   }
-  if (options.controllers !== undefined) {
-    for (const [method, path, scope, handler] of controllerRoutes(options.controllers)) {
-      if (scope === null) route(method, path, handler);
-      else own(method, path, scope, handler);
-    }
+  const { controllers } = options;
+  for (const [method, path, scope, handler] of controllers
+    ? controllerRoutes(controllers, keys)
+    : noControllers) {
+    if (scope === null) route(method, path, handler);
+    else own(method, path, scope, handler);
   }
   route('GET', '/livez', livez());
   route('GET', '/readyz', readiness(options, guard, watch.check));

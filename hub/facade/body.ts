@@ -1,5 +1,6 @@
 /** A JSON body within limits: 64 KB of UTF-8, 32 levels deep. The listener has read it before the app is asked. */
 import { isUtf8 } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import type { Context } from 'hono';
 import { findDuplicateKey } from './json-text.js';
 import type { ReadRequest } from './listener.js';
@@ -20,6 +21,7 @@ export type Body =
 /** What the Node adapter gives beside the request; absent in tests with `app.request`. */
 interface NodeBindings {
   readonly incoming?: ReadRequest;
+  readonly outgoing?: Pick<ServerResponse, 'setHeader'>;
 }
 
 const TOO_LARGE: Body = {
@@ -39,6 +41,11 @@ export function header(c: Context, name: string): string | undefined {
 /** Of the socket; undefined in tests with `app.request`. */
 export function remoteAddress(c: Context): string | undefined {
   return (c.env as NodeBindings | undefined)?.incoming?.socket.remoteAddress;
+}
+
+/** Node's own answer; undefined in tests with `app.request`. */
+export function outgoingOf(c: Context): NodeBindings['outgoing'] {
+  return (c.env as NodeBindings | undefined)?.outgoing;
 }
 
 /** Reads, checks and parses; without a promise where the listener has read the body already. */

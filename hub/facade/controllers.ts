@@ -15,9 +15,10 @@ import type { Context } from 'hono';
 import type { ControllerConfig } from '../config/types.js';
 import type { ControllerDesk, ServedList } from '../doors/desk.js';
 import type { ControllerReport } from '../doors/report.js';
-import { header, readJson } from './body.js';
+import { header } from './body.js';
 import { callerOf, type Scope } from './caller.js';
 import type { Answerer } from './gate.js';
+import { idempotent, type IdempotencyStore } from './idempotency.js';
 import { parseUpload, type Upload } from './controller-events.js';
 import { problem } from './problems.js';
 
@@ -40,12 +41,32 @@ export interface ControllerParts {
 /** Without a scope: public. */
 export type ControllerRoutes = readonly (readonly ['GET' | 'PUT' | 'POST', string, Scope | null, Answerer])[];
 
+/** Where hub.yaml names no controllers, the same paths say so, to whoever may ask there. */
+export const noControllers: ControllerRoutes = (
+  [
+    ['GET', '/v1/controllers/jwks.json', null],
+    ['GET', '/v1/controllers/:id/allow-list', 'controller'],
+    ['PUT', '/v1/controllers/:id/confirmation', 'controller'],
+    ['POST', '/v1/controllers/:id/events', 'controller'],
+    ['GET', '/v1/controllers/:id/events', 'controller'],
+    ['GET', '/v1/controllers', 'operate'],
+    ['GET', '/v1/revocations', 'operate'],
+  ] as const
+).map(([method, path, scope]) => [
+  ...([method, path, scope] as const),
+  () => problem('NOT_CONFIGURED', 'hub.yaml names no controllers: docs/controllers.md'),
+]);
+
 const REVOCATIONS_MAX = 1_000;
 /** Lines of a list that are made text at once. */
 const PIECE_LINES = 2_000;
 const LATER = { 'retry-after': '1' };
 
-export function controllerRoutes({ desk, upload }: ControllerParts): ControllerRoutes {
+/** @param store of Idempotency-Keys; a controller need not send any */
+export function controllerRoutes(
+  { desk, upload }: ControllerParts,
+  store: IdempotencyStore,
+): ControllerRoutes {
   const own = (c: Context): ControllerConfig | Response => {
     const found = desk.controller(c.req.param('id') ?? '');
     const caller = callerOf(c);
@@ -58,13 +79,15 @@ export function controllerRoutes({ desk, upload }: ControllerParts): ControllerR
       const controller = own(c);
       return controller instanceof Response ? controller : answer(c, controller);
     };
+  const writes = (write: (controller: ControllerConfig, body: unknown) => Promise<Response>): Answerer =>
+    forIts((c, its) => idempotent(store, (_c, body) => write(its, body), 'done')(c));
   const ID = '/v1/controllers/:id';
   const of = (id: string) => json(eventsOf(desk.report(id)));
   return [
     ['GET', '/v1/controllers/jwks.json', null, () => json(desk.jwks, { 'cache-control': 'max-age=3600' })],
     ['GET', `${ID}/allow-list`, 'controller', forIts((c, { id }) => allowList(c, desk, id))],
-    ['PUT', `${ID}/confirmation`, 'controller', forIts((c, { id }) => confirmation(c, desk, id))],
-    ['POST', `${ID}/events`, 'controller', forIts((c, its) => events(c, its, { desk, upload }))],
+    ['PUT', `${ID}/confirmation`, 'controller', writes(({ id }, body) => confirmation(desk, id, body))],
+    ['POST', `${ID}/events`, 'controller', writes((its, body) => events(its, body, { desk, upload }))],
     ['GET', `${ID}/events`, 'controller', forIts((_c, { id }) => of(id))],
     ['GET', '/v1/controllers', 'operate', (c) => controllers(c, desk)],
     ['GET', '/v1/revocations', 'operate', (c) => revocations(c, desk)],
@@ -106,10 +129,8 @@ function pieces(list: ServedList): ReadableStream<Uint8Array> | string {
   });
 }
 
-async function confirmation(c: Context, desk: ControllerDesk, id: string): Promise<Response> {
-  const body = await readJson(c);
-  if (!body.ok) return problem(body.code, body.detail);
-  const version = (body.value as { version?: unknown } | null)?.version;
+async function confirmation(desk: ControllerDesk, id: string, body: unknown): Promise<Response> {
+  const version = (body as { version?: unknown } | null)?.version;
   if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1) {
     return problem('BAD_REQUEST', 'version: expected the version of a list, a whole number above 0');
   }
@@ -124,13 +145,11 @@ async function confirmation(c: Context, desk: ControllerDesk, id: string): Promi
 }
 
 async function events(
-  c: Context,
   controller: ControllerConfig,
+  body: unknown,
   { desk, upload }: ControllerParts,
 ): Promise<Response> {
-  const body = await readJson(c);
-  if (!body.ok) return problem(body.code, body.detail);
-  const parsed = parseUpload(body.value, controller);
+  const parsed = parseUpload(body, controller);
   if (!parsed.ok) return problem('BAD_REQUEST', parsed.error);
   const outcome = await upload(controller, parsed.upload);
   if (outcome === 'later') {

@@ -9,7 +9,7 @@
  */
 import type { Context } from 'hono';
 import { echoed, text } from './authzen.js';
-import { header, remoteAddress } from './body.js';
+import { header, outgoingOf, remoteAddress } from './body.js';
 import { AUDITED, noteOf } from './audit.js';
 import type { AuditTrail } from './audit.js';
 import { callerOf, OPEN, setCaller } from './caller.js';
@@ -39,7 +39,13 @@ export interface RateState {
 }
 
 export type Identified =
-  | { readonly ok: true; readonly caller: Caller; readonly rate?: RateState | undefined }
+  | {
+      readonly ok: true;
+      readonly caller: Caller;
+      readonly rate?: RateState | undefined;
+      /** Requests that may pass now. */
+      readonly left?: number;
+    }
   | {
       readonly ok: false;
       readonly code: RefusalCode;
@@ -93,15 +99,15 @@ export function createGuard({ access, onRefused, audit }: GuardParts): Guard {
       refused(code, client);
       return refusal(c, route, code);
     };
-    const enter = (c: Context, caller: Caller): Response | Promise<Response> => {
+    const enter = (c: Context, { caller, rate, left = 0 }: Admitted): Response | Promise<Response> => {
       const { tenant = null, scope } = route;
       if (tenant !== 'any' && caller.tenant !== tenant) return refuse(c, 'TENANT', caller.client);
       if (!caller.may(scope)) return refuse(c, 'SCOPE', caller.client);
       setCaller(c, caller);
-      return handler(c);
+      return rate === undefined ? handler(c) : limited(c, rate, left, handler);
     };
     const judge = (c: Context, found: Identified): Response | Promise<Response> => {
-      if (found.ok) return enter(c, found.caller);
+      if (found.ok) return enter(c, found);
       if (found.code !== 'RATE_LIMITED') return refuse(c, found.code, found.client);
       refused(found.code, found.client);
       return tooMany(c, route, found);
@@ -191,6 +197,40 @@ function answer(
   return text(STATUS[code], DETAILS[code], echoed(header(c, 'x-request-id')), headers);
 }
 
+type Admitted = Identified & { readonly ok: true };
+
+const policies = new WeakMap<RateState, string>();
+
+/** `q` requests within `w` seconds. */
+function policyOf(rate: RateState): string {
+  let policy = policies.get(rate);
+  if (policy === undefined) {
+    const { burst, perSecond } = rate;
+    policies.set(rate, (policy = `"client";q=${burst};w=${Math.max(1, Math.ceil(burst / perSecond))}`));
+  }
+  return policy;
+}
+
+/** How much of its rate a client has left, on the answer: `r` requests, and after `t` seconds all of them again. */
+function limited(c: Context, rate: RateState, left: number, handler: Answerer): Response | Promise<Response> {
+  const seconds = Math.ceil((rate.burst - left) / rate.perSecond);
+  const value = `"client";r=${left};t=${seconds}`;
+  const node = outgoingOf(c);
+  if (node !== undefined) {
+    // On Node's own object: to touch those of the Response would make it, which costs more than the decision.
+    node.setHeader('ratelimit-policy', policyOf(rate));
+    node.setHeader('ratelimit', value);
+    return handler(c);
+  }
+  const told = (response: Response): Response => {
+    response.headers.set('ratelimit-policy', policyOf(rate));
+    response.headers.set('ratelimit', value);
+    return response;
+  };
+  const answered = handler(c);
+  return answered instanceof Promise ? answered.then(told) : told(answered);
+}
+
 /** RateLimit headers as in draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds; `r` are left. */
 function tooMany(c: Context, { form }: Guarded, found: Identified & { readonly ok: false }): Response {
   const seconds = Math.max(1, Math.ceil((found.retryMs ?? 1_000) / 1_000));
@@ -199,7 +239,7 @@ function tooMany(c: Context, { form }: Guarded, found: Identified & { readonly o
     rate === undefined
       ? {}
       : {
-          'ratelimit-policy': `"client";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`,
+          'ratelimit-policy': policyOf(rate),
           ratelimit: `"client";r=0;t=${seconds}`,
         };
   return answer(c, form, 'RATE_LIMITED', { 'retry-after': String(seconds), ...limits });

@@ -46,6 +46,30 @@ it('refuses a key with another body, and a request without one', async () => {
   expect(runs()).toBe(1);
 });
 
+it('needs no key where what is written tells it apart, and heeds one all the same', async () => {
+  let runs = 0;
+  const store = createIdempotencyStore(() => 1_000);
+  const app = new Hono().put(
+    '/held',
+    idempotent(store, () => Response.json({ runs: ++runs }), 'done'),
+  );
+  const put = async (version: number, key?: string) => {
+    const headers = {
+      'content-type': 'application/json',
+      ...(key !== undefined && { 'idempotency-key': key }),
+    };
+    return app.request('/held', { method: 'PUT', headers, body: JSON.stringify({ version }) });
+  };
+  await put(1);
+  await put(1);
+  expect(runs).toBe(2);
+  await put(1, 'a');
+  expect((await put(1, 'a')).headers.get('idempotency-replayed')).toBe('true');
+  expect((await put(2, 'a')).status).toBe(422);
+  expect((await put(2, '')).status).toBe(400);
+  expect(runs).toBe(3);
+});
+
 it('says that the first one is under way', async () => {
   let finish = (): void => undefined;
   const { post } = counting(

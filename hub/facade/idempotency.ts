@@ -2,7 +2,7 @@
  * `Idempotency-Key` on what changes something (draft-ietf-httpapi-idempotency-key-header): a client whose answer was lost
  * sends the same again, and gets the same answer without the thing being done twice.
  *
- *   no key ─▶ 400     new key ─▶ done, and the answer kept for 24 h
+ *   no key ─▶ 400, or done where the thing itself is told apart by what it says     new key ─▶ done, and the answer kept for 24 h
  *   known key ─┬─ same request, done ────────▶ the kept answer, `Idempotency-Replayed: true`
  *              ├─ same request, under way ───▶ 409, Retry-After
  *              └─ another request ───────────▶ 422
@@ -42,15 +42,22 @@ export function createIdempotencyStore(now: () => number): IdempotencyStore {
   return { kept: new Map(), ofClient: new Map(), now };
 }
 
-/** Runs the handler once for each key; it gets the body parsed. */
+/**
+ * Runs the handler once for each key; it gets the body parsed.
+ * @param without `refused`: a request without a key; `done`: what it does twice is done once anyhow (door events by their
+ *   index, a confirmation by its version), so a controller need not send one
+ */
 export function idempotent(
   store: IdempotencyStore,
   handler: (c: Context, body: unknown) => Response | Promise<Response>,
+  without: 'refused' | 'done' = 'refused',
 ): (c: Context) => Promise<Response> {
   return async (c) => {
     const body = await readJson(c);
     if (!body.ok) return problem(body.code, body.detail);
-    const key = header(c, 'idempotency-key') ?? '';
+    const sent = header(c, 'idempotency-key');
+    if (sent === undefined && without === 'done') return handler(c, body.value);
+    const key = sent ?? '';
     if (!/^[\x21-\x7e]+$/.test(key) || key.length > KEY_LENGTH_MAX) {
       const expected = `expected an Idempotency-Key of 1 to ${KEY_LENGTH_MAX} visible ASCII characters`;
       return problem('IDEMPOTENCY_KEY', key === '' ? `${expected}, came none` : expected);

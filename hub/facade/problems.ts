@@ -10,6 +10,7 @@ export type ProblemCode =
   | 'BODY_TOO_LARGE'
   | 'METHOD_NOT_ALLOWED'
   | 'NOT_FOUND'
+  | 'NOT_CONFIGURED'
   | 'CONFLICT'
   | 'IDEMPOTENCY_KEY'
   | 'IDEMPOTENCY_KEY_REUSED'
@@ -41,6 +42,7 @@ export const PROBLEM_TITLES: Readonly<
   BODY_TOO_LARGE: [413, 'The body is larger than the limit', '请求体超过上限'],
   METHOD_NOT_ALLOWED: [405, 'This method is not defined for this path', '该路径不支持此方法'],
   NOT_FOUND: [404, 'Nothing is served at this path', '该路径没有内容'],
+  NOT_CONFIGURED: [404, 'This hub is not configured for it', '本系统未配置此功能'],
   CONFLICT: [409, 'The same request is being answered already', '同一请求正在处理'],
   IDEMPOTENCY_KEY: [
     400,

@@ -40,6 +40,17 @@ describe('the balance of a card', () => {
     expect(balances.of('core:2', NOW)).toBeUndefined();
   });
 
+  it('is unknown while the first listing of accounts is read', () => {
+    const balances = view('accounts');
+    balances.advance('master.account', 0, 1);
+    const [sourcePartition, written] = [
+      'qau/core/cards/0',
+      [{ topic: 'master.account', partition: 0, offset: 0 }],
+    ];
+    balances.apply('hub.positions', sourcePartition, position({ sourcePartition, written, asOf: 0 }));
+    expect(balances.of('core:1', NOW)).toBeUndefined();
+  });
+
   it('is as old as the oldest of the streams that write accounts', () => {
     const balances = view('accounts', 'cards');
     balances.advance('master.account', 0, 1);

@@ -149,10 +149,11 @@ export class BalancesView {
     this.writers.set(source, streams.add(stream));
   }
 
-  /** The oldest of those that write the source's accounts. */
+  /** The oldest of those that write the source's accounts; none while one of them is in its first listing (0). */
   private asOf(source: string): number | undefined {
     const ages = [...(this.writers.get(source) ?? [])].map((stream) => this.freshness.asOf(source, stream));
-    return ages.length === 0 || ages.includes(undefined) ? undefined : Math.min(...(ages as number[]));
+    const oldest = Math.min(...ages.map((asOf) => asOf ?? 0));
+    return ages.length === 0 || oldest <= 0 ? undefined : oldest;
   }
 }
 
