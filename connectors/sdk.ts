@@ -224,8 +224,26 @@ export interface LendsBooks {
   borrower(asked: ItemAsked, signal: AbortSignal): Promise<ReaderAsked | undefined>;
 }
 
+/** What a bank answers when it is asked what became of a load. Codes of `codes/load-states.json`. */
+export interface LoadTold {
+  readonly says: 'DONE' | 'FAILED' | 'UNDECIDED' | 'REVERSED' | 'NO_SUCH_LOAD' | 'UNKNOWN';
+  readonly fen: number | null;
+  /** By the bank's clock, or the hub's where the answer has no time; epoch ms. */
+  readonly at: number;
+}
+
+/** What a bank alone knows. Nothing but questions: they may be repeated. */
+export interface KnowsLoads {
+  /** @param reference the card system's order number. @throws ConnectorError */
+  load(reference: string, signal: AbortSignal): Promise<LoadTold>;
+  /** Until when the bank answers no such question, epoch ms; null: it does now. */
+  closedUntil(now: number): number | null;
+}
+
 export interface Connector {
   readonly spec: ConnectorSpec;
+  /** Says what became of a load, where the upstream is a bank. */
+  readonly loads?: KnowsLoads;
   /** Lends and takes back, where the upstream is a library and its options say so. */
   readonly lends?: LendsBooks;
   /** The streams that this instance's options configure, where that is not all of `spec.streams`. */

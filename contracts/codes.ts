@@ -382,6 +382,16 @@ export const CODES = {
     },
   ],
 
+  /** What a bank says of a load when it is asked. 圈存查询结果 */
+  'load-states': [
+    { code: 'DONE', en: 'The bank has debited it.', zh: '银行已扣款' },
+    { code: 'FAILED', en: 'The bank has refused it; nothing was debited.', zh: '银行未扣款' },
+    { code: 'UNDECIDED', en: 'The bank has not decided yet; it is asked again.', zh: '银行处理中' },
+    { code: 'REVERSED', en: 'The bank has debited it and taken it back.', zh: '银行已冲正' },
+    { code: 'NO_SUCH_LOAD', en: 'The bank knows no load with this order number.', zh: '银行无此流水' },
+    { code: 'UNKNOWN', en: 'The bank gave a state that is not mapped.', zh: '银行返回未知状态' },
+  ],
+
   /** Marks of records that are damaged but usable. 数据质量标记 */
   marks: [
     { code: 'AMBIGUOUS_CREDENTIAL', en: 'The number belongs to several cards.', zh: '卡号对应多张卡' },

@@ -596,6 +596,12 @@ export interface ReconCase {
   readonly localKey: string | null;
   /** Person key, where a book has it. 人员键 */
   readonly personKey: string | null;
+  /** What the bank answered when it was asked what became of the load (QueryLoad), code of `codes/load-states.json`; null: it was not asked. It changes no result and moves no money. 银行查询结果 */
+  readonly bankSays: string | null;
+  /** Amount in that answer, fen; null when it has none. 银行查询金额（分） */
+  readonly bankSaysFen: number | null;
+  /** When the bank answered, by its own clock where the answer has its time, UTC milliseconds. 银行查询时间 */
+  readonly bankSaidAt: number | null;
   /** Account of the operator whose decision the state is or was; an id, not a name; null: nobody has decided. 处理人账号 */
   readonly decidedBy: string | null;
   /** When the operator decided, UTC milliseconds. 处理时间 */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadsOfDay } from '../campus/world/loads.js';
 import type { FaultName } from '../campus/faults.js';
 import { startCampus, type Campus } from '../campus/start.js';
 import type { AgreementRow, ReconEntryRow, ReconFileRow } from '../connectors/bank/rows.js';
@@ -88,6 +89,11 @@ async function reconRows(connector: Connector) {
   return { rows, files, entries, pages };
 }
 
+/** What the bank says the day after of each load that the campus plans. */
+const SAYS = {
+  ...{ EQUAL: 'DONE', DIFFERENT: 'DONE', MISSING_LOCALLY: 'DONE', NOT_BOOKED: 'DONE', LATE: 'DONE' },
+  ...{ REVERSED: 'REVERSED', MISSING_AT_BANK: 'NO_SUCH_LOAD' },
+} as const;
 const DAYS = ['20260907', '20260908', '20260909'] as const;
 const rowsOf = (day: string, bank: 'wss' | 'concat'): number => campus.bank.books.loads(day, bank).length;
 
@@ -140,6 +146,27 @@ describe.each(BANKS)('the bank %s', (bank) => {
     const load = campus.bank.books.loads('20260907', bank).find((one) => one.bankReference === bankReference);
     expect(load).toMatchObject({ amountFen: Number(amountFen), code });
     expect(JSON.stringify(entries)).not.toMatch(/6222\d{10}/);
+  });
+
+  it('says what became of a load, and knows nothing of the other bank’s', async () => {
+    const { loads } = open(bank);
+    const planned = loadsOfDay(campus.world.base, Date.parse('2026-09-09T00:00:00+08:00'));
+    for (const load of planned.filter((one) => one.bank === bank)) {
+      const told = await loads!.load(load.reference, never);
+      const expected = SAYS[load.kind];
+      expect([load.kind, told.says]).toEqual([load.kind, expected]);
+      expect(told.fen).toBe(expected === 'NO_SUCH_LOAD' ? null : load.fen);
+    }
+    const foreign = planned.find((one) => one.bank !== bank)!;
+    expect(await loads!.load(foreign.reference, never)).toMatchObject({ says: 'NO_SUCH_LOAD', fen: null });
+    campus.clock.set({ now: Date.parse('2026-09-09T23:30:00+08:00') });
+    const late = planned.find((one) => one.bank === bank && one.kind === 'LATE')!;
+    expect(loads!.closedUntil(campus.clock.now())).toBe(Date.parse('2026-09-10T01:00:00+08:00'));
+    expect(await refusal(loads!.load(late.reference, never) as Promise<never>)).toMatchObject({
+      details: { reason: 'WINDOW_CLOSED' },
+    });
+    campus.clock.set({ now: late.bankAt - 1 });
+    expect(await loads!.load(late.reference, never)).toMatchObject({ says: 'UNDECIDED' });
   });
 
   it('rests in the window, half-open, and asks again when it has ended', async () => {

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { ReconCase } from '../contracts/types.js';
 import { matchDay, type BookEntry, type DayOfBooks } from './bank-match.js';
 import { contractBreach } from './mapping.test-support.js';
-import { CASE_DECISIONS, caseRecords, decidedCase, type MatchedDay } from './recon-case.js';
+import {
+  answeredCase,
+  askable,
+  CASE_DECISIONS,
+  caseRecords,
+  decidedCase,
+  type MatchedDay,
+} from './recon-case.js';
 import { startOfDay } from './time.js';
 
 const DAY = 20_705;
@@ -54,6 +61,19 @@ describe('the cases of a day', () => {
     expect([...agreed.values()].map(({ state, stateReason }) => [state, stateReason])).toEqual(
       Array(2).fill(['CLOSED', 'BOOKS_AGREE']),
     );
+  });
+
+  it('keep what the bank has said of a load, which changes neither result nor advice', () => {
+    const open = cases(differing);
+    const [b, c] = [...open.values()] as [ReconCase, ReconCase];
+    expect([askable(b), askable(c), askable({ ...b, state: 'IGNORED' })]).toEqual(['b', 'c', null]);
+    expect(askable({ ...b, book: 'VENDOR' })).toBeNull();
+    expect(askable({ ...b, result: 'DIFFERENT' })).toBeNull();
+    const told = answeredCase(b, { says: 'DONE', fen: 5_000, at: 7 });
+    expect(contractBreach(told)).toBeUndefined();
+    expect(told.value).toEqual({ ...b, bankSays: 'DONE', bankSaysFen: 5_000, bankSaidAt: 7 });
+    const again = cases(differing, new Map([...open, [told.key, told.value as ReconCase]]));
+    expect(again.get(told.key)).toEqual(told.value);
   });
 
   it('that an operator has decided stay as he decided', () => {

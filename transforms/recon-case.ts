@@ -1,4 +1,5 @@
 /** Results of matching two books (`bank-match.ts`) → hub.recon-case, one record a difference. */
+import type { CodeOf } from '../contracts/codes.js';
 import type { BankFileState, ReconCase } from '../contracts/types.js';
 import type { Matched, ReconAdvice, ReconResult } from './bank-match.js';
 import type { ContractRecord } from './outcome.js';
@@ -37,7 +38,8 @@ export function caseRecords(
   for (const one of cases.values()) {
     const known = before.get(one.caseKey);
     if (known === undefined) records.push(one);
-    else if (known.state === 'OPEN') records.push({ ...one, version: known.version, ...decisionIn(known) });
+    else if (known.state === 'OPEN')
+      records.push({ ...one, version: known.version, ...answerIn(known), ...decisionIn(known) });
     else if (known.state === 'CLOSED') records.push({ ...one, version: known.version });
   }
   for (const known of before.values()) {
@@ -52,6 +54,31 @@ export function caseRecords(
 
 /** What an operator has said of a case, which no matching takes away. */
 const decisionIn = ({ decidedBy, decidedAt, note }: ReconCase) => ({ decidedBy, decidedAt, note });
+
+/** What the bank has said of it when it was asked. */
+const answerIn = ({ bankSays, bankSaysFen, bankSaidAt }: ReconCase) => ({
+  bankSays,
+  bankSaysFen,
+  bankSaidAt,
+});
+
+/** What was found of which the bank can say more: a load that stands in one book alone, or is not booked. */
+const ASKED: ReadonlySet<string> = new Set<ReconResult>([
+  ...(['MISSING_LOCALLY', 'NOT_BOOKED_LOCALLY', 'MISSING_AT_BANK'] as const),
+]);
+
+/** The order number to ask the bank about; null: the case is nothing that the bank could say more of. */
+export const askable = ({ book, state, result, cardReference }: ReconCase): string | null =>
+  book === 'CORE' && state === 'OPEN' && ASKED.has(result) ? cardReference : null;
+
+/** The case with the bank's answer. Nothing else of it changes: people move money. */
+export function answeredCase(
+  known: ReconCase,
+  told: { readonly says: CodeOf<'load-states'>; readonly fen: number | null; readonly at: number },
+): ContractRecord {
+  const value: ReconCase = { ...known, bankSays: told.says, bankSaysFen: told.fen, bankSaidAt: told.at };
+  return { topic: 'hub.recon-case', key: value.caseKey, version: value.version, value, time: told.at };
+}
 
 /** What an operator may make of a case; OPEN takes a decision back. */
 export const CASE_DECISIONS = ['BOOKED', 'IGNORED', 'HELD', 'EXCEPTION', 'OPEN'] as const;
@@ -125,6 +152,7 @@ function caseOf(facts: {
     caseKey: `${source}:${compactDay(day)}:${reference}`,
     ...{ source, version: 0, businessDate: day, result, book, state: 'OPEN', stateReason: null, advice },
     ...{ bankFen: null, localFen: null, bankReference: null, cardReference: null, bankEventId: null },
-    ...{ localKey: null, personKey: null, decidedBy: null, decidedAt: null, note: null, dataQuality: [] },
+    ...{ localKey: null, personKey: null, bankSays: null, bankSaysFen: null, bankSaidAt: null },
+    ...{ decidedBy: null, decidedAt: null, note: null, dataQuality: [] },
   };
 }

@@ -13,6 +13,7 @@ import { agreementsStream, bankTime } from './agreements.js';
 import { EXPIRY_WARNING_DAYS, expiryLine, pinnedCertificate, type PinnedCertificate } from './certificate.js';
 import { openClient, type BankClient } from './client.js';
 import { assertConcatKeys, type ConcatAlgorithm } from './concat.js';
+import { knowsLoads } from './loads.js';
 import type { Security } from './message.js';
 import { receiveNotice } from './notices.js';
 import { addDays, compactDay, PROFILES, type BankProfile, type ProfileName } from './profiles.js';
@@ -90,6 +91,7 @@ export const bankSoap: ConnectorFactory = {
       spec: bankSoapSpec,
       check: (signal) => check({ client, profile, watched, context, skew }, signal),
       stream: streamsOf(bankSoapSpec.kind, [streams.agreements, streams.recon]),
+      loads: knowsLoads(client, profile, window, context.now),
       receive: (body) =>
         receiveNotice(body, { client, profile, merchant: options.merchant, now: context.now }),
       clockSkewMs: skew,

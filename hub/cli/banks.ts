@@ -243,6 +243,7 @@ async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
   const advice = new Map<string, { en: string; zh: string }>(
     CODES['recon-advice'].map((one) => [one.code, one]),
   );
+  const says = new Map<string, { zh: string }>(CODES['load-states'].map((one) => [one.code, one]));
   const signs = new Map<string, { zh: string }>(CODES['recon-results'].map((one) => [one.code, one]));
   call.out.document({
     cases: shown.map((one) => ({
@@ -251,13 +252,17 @@ async function cases(call: Call<CasesOptions>): Promise<ExitCode> {
     })),
   });
   call.out.table(
-    ['case 差错', 'result 结果', 'bank 银行(fen)', 'other 对方(fen)', 'state 状态', 'what to do 处理建议'],
+    [
+      ...['case 差错', 'result 结果', 'bank 银行(fen)', 'other 对方(fen)', 'state 状态'],
+      ...['bank, asked 银行查询', 'what to do 处理建议'],
+    ],
     shown.map((one) => [
       one.caseKey,
       `${signs.get(one.result)?.zh ?? ''} ${one.result}`,
       one.bankFen === null ? '–' : String(one.bankFen),
       one.localFen === null ? '–' : String(one.localFen),
       one.state,
+      one.bankSays === null ? '–' : `${says.get(one.bankSays)?.zh ?? ''} ${one.bankSays}`,
       `${advice.get(one.advice)?.en ?? one.advice} ${advice.get(one.advice)?.zh ?? ''}`,
     ]),
   );

@@ -35,6 +35,7 @@ describe('the banks section', () => {
         loads: { source: 'core', channels: ['BANK_APP'] },
         power: [{ source: 'power', paySources: ['BANK_CARD'] }],
         days: 14,
+        queries: { perDay: 200, perMinute: 10 },
       },
     ]);
   });

@@ -6,15 +6,12 @@ import type { BankConfig, ConfigProblem } from './types.js';
 
 /** As hub.schema.json has accepted it and filled its defaults in. */
 export type RawBanks = Readonly<
-  Record<
-    string,
-    { readonly loads?: BankConfig['loads']; readonly power?: BankConfig['power']; readonly days: number }
-  >
+  Record<string, Pick<BankConfig, 'days' | 'queries'> & Partial<Pick<BankConfig, 'loads' | 'power'>>>
 >;
 
 export function buildBanks(raw: RawBanks): BankConfig[] {
-  return Object.entries(raw).map(([source, { loads, power, days }]) => ({
-    ...{ source, loads, power: power ?? [], days },
+  return Object.entries(raw).map(([source, { loads, power, days, queries }]) => ({
+    ...{ source, loads, power: power ?? [], days, queries },
   }));
 }
 

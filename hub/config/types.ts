@@ -73,6 +73,8 @@ export interface BankConfig {
   readonly power: readonly { readonly source: string; readonly paySources: readonly string[] }[];
   /** So many days are matched again when something of them comes late, up to the newest of the bank's files. */
   readonly days: number;
+  /** How often the bank is asked what became of a load (QueryLoad), at most. */
+  readonly queries: { readonly perDay: number; readonly perMinute: number };
 }
 
 export interface FacadeConfig {

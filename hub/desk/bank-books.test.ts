@@ -11,6 +11,7 @@ const BANK: BankConfig = {
   loads: { source: 'core', channels: ['BANK_APP'] },
   power: [{ source: 'power', paySources: ['BANK_CARD'] }],
   days: 14,
+  queries: { perDay: 0, perMinute: 1 },
 };
 
 const file = (day: number, digest = `sha256:${day}`): BankFile => ({

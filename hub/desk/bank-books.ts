@@ -8,12 +8,16 @@ import type { MatchedDay } from '../../transforms/recon-case.js';
 import { matchDay } from '../../transforms/bank-match.js';
 import { businessDate } from '../../transforms/time.js';
 import type { BankConfig } from '../config/types.js';
+import { HashWindow } from '../tables/hash-window.js';
 
 /**
  * How many days the two books may be apart about a payment. A row finds its payment within so many days, a reversal
  * its load; so what a day has depends on the records near it only, not on how many days are kept.
  */
 export const REACH_DAYS = 3;
+
+/** Payments that had not ended when their days were forgotten: so many are known at least, to pass over what follows. */
+const UNENDED_MAX = 300_000;
 
 type Book = 'CORE' | 'VENDOR';
 
@@ -208,8 +212,9 @@ export class BankBooks {
   #fold(book: Book, key: string, source: string, at: number, apply: (payment: Payment) => void): void {
     const payments = this.#payments[book];
     const reference = key.slice(source.length + 1);
-    // An old payment may not have ended yet; one after the last day wanted cannot become older.
-    if (!payments.has(key) && businessDate(at) > this.until + REACH_DAYS) return;
+    // A payment after the last day wanted cannot become older.
+    if (!payments.has(key) && (payments.isForgotten(key) || businessDate(at) > this.until + REACH_DAYS))
+      return;
     const payment = payments.get(key) ?? newPayment(key, reference, at);
     const before = { ...payment };
     apply(payment);
@@ -241,6 +246,7 @@ const newPayment = (key: string, reference: string, at: number): Payment => ({
 class Payments {
   readonly #byKey = new Map<string, Payment>();
   readonly #byDay = new Map<number, Set<Payment>>();
+  readonly #unended = new HashWindow(UNENDED_MAX);
 
   get(key: string): Payment | undefined {
     return this.#byKey.get(key);
@@ -248,6 +254,11 @@ class Payments {
 
   has(key: string): boolean {
     return this.#byKey.has(key);
+  }
+
+  /** It belongs to a day that is forgotten, and had not ended then. */
+  isForgotten(key: string): boolean {
+    return this.#unended.get(key) !== undefined;
   }
 
   put(payment: Payment, dayBefore: number): void {
@@ -266,16 +277,15 @@ class Payments {
     return found.sort((a, b) => a.occurredAt - b.occurredAt || (a.key < b.key ? -1 : 1));
   }
 
-  /** A payment that has not ended is kept: its next step would look like a payment of that step's day. */
+  /** Of one that has not ended the key stays known: its next step would look like a payment of that step's day. */
   forgetBefore(day: number): void {
     for (const [old, payments] of this.#byDay) {
       if (old >= day) continue;
       for (const payment of payments) {
-        if (!payment.ended) continue;
-        payments.delete(payment);
+        if (!payment.ended) this.#unended.set(payment.key, 1);
         this.#byKey.delete(payment.key);
       }
-      if (payments.size === 0) this.#byDay.delete(old);
+      this.#byDay.delete(old);
     }
   }
 }

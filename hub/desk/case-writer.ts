@@ -10,6 +10,8 @@ export interface CaseWriter {
   /** Published cases of a bank and day, by key. */
   casesOf(source: string, day: number): ReadonlyMap<string, ReconCase>;
   caseOf(key: string): ReconCase | undefined;
+  /** Published cases of a bank. */
+  casesOfBank(source: string): Iterable<ReconCase>;
   /** Offset of the last operator's command that was carried out; −1: none. */
   commandOffset(): number;
   /**
@@ -36,6 +38,9 @@ export async function openCaseWriter(log: Log, codec: RecordCodec, id: string): 
   for (const value of writer.values()) remember(value as ReconCase);
   return {
     caseOf: (key) => byKey.get(key),
+    casesOfBank: function* (source) {
+      for (const one of byKey.values()) if (one.source === source) yield one;
+    },
     commandOffset: () => writer.progress.commandOffset,
     async decide(record, commandOffset) {
       writer.progress.commandOffset = commandOffset;

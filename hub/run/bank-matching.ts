@@ -1,5 +1,6 @@
 import { BankMatching, matchingId, type BankReconDeps, type DayReport } from '../desk/bank-recon.js';
 import { openCaseWriter, type CaseWriter } from '../desk/case-writer.js';
+import { LoadQueries, type AskedBank } from '../desk/load-queries.js';
 import { LogError, type Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import type { OwnedTask } from './owner.js';
@@ -26,6 +27,9 @@ export interface MatchingOptions extends BankReconDeps {
   readonly log: Log;
   readonly codec: RecordCodec;
   readonly everyMs?: number;
+  readonly now: () => number;
+  /** Banks that can be asked what became of a load. */
+  readonly asked: readonly AskedBank[];
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -71,10 +75,12 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
       owned = signal;
       fenced = null;
       let matching = new BankMatching({ ...options, signal });
+      const queries = new LoadQueries(options.asked, options.now, options.onProblem);
       try {
         while (!signal.aborted) {
           try {
             await exclusive((open) => matching.run(open, false));
+            await queries.run(exclusive, signal);
           } catch (error) {
             if (signal.aborted) break;
             if (error instanceof LogError && (error.code === 'FENCED' || error.retry === 'never'))

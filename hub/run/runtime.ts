@@ -351,8 +351,12 @@ async function caughtUp(follower: Follower): Promise<void> {
 function bankMatching(hub: HubParts, options: RuntimeOptions): MatchingTask | null {
   const { banks, tenant } = hub.config;
   if (banks.length === 0) return null;
+  const asked = hub.sources.flatMap(({ config: { name }, connector: { loads } }) => {
+    const config = banks.find(({ source, loads: matched }) => source === name && matched !== undefined);
+    return config === undefined || loads === undefined ? [] : [{ config, loads }];
+  });
   return matchingTask({
-    ...{ log: hub.log, codec: hub.codec, tenant, banks },
+    ...{ log: hub.log, codec: hub.codec, tenant, banks, now: hub.now, asked },
     ...(options.matchBanksMs === undefined ? {} : { everyMs: options.matchBanksMs }),
     onProblem: (error) => options.onProblem?.('bank matching', error),
   });
