@@ -44,6 +44,26 @@ describe('a table of values', () => {
   });
 });
 
+describe('a table whose keys come and go', () => {
+  it('forgets those that are gone, and what is being read stays whole', () => {
+    const table = new ValueTable();
+    const value = Buffer.alloc(2_000, 1);
+    const stays = ['a', 'b', 'c'];
+    for (const name of stays) table.set(name, value);
+    const reading = table.entries();
+    expect(reading.next().value?.[0]).toBe('a');
+    for (let i = 0; i < 50_000; i++) {
+      table.set(`refused:${i}`, value);
+      if (i >= 100) table.delete(`refused:${i - 100}`);
+    }
+    expect(table.size).toBe(103);
+    expect(table.get('refused:7')).toBeUndefined();
+    expect(table.keysHeld).toBeLessThan(10_000);
+    expect([...reading].slice(0, 2).map(([name]) => name)).toEqual(['b', 'c']);
+    expect([...table.entries()].map(([name]) => name).slice(0, 3)).toEqual(stays);
+  });
+});
+
 describe('a table of digests', () => {
   it('knows after any changes the newest digest and version of each key', () => {
     const digestOf = (value: Uint8Array): string => createHash('sha256').update(value).digest('binary');

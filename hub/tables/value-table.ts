@@ -5,7 +5,8 @@
  *   key ─TextTable─▶ row ─▶ (slab, from, length)        slabs: 4 MB each, filled one after the other
  *
  * A value that is replaced leaves its bytes behind; when more than half of all bytes are dead, the live ones are
- * copied into new slabs. What `get` gave stays valid all the same, since slabs are never written twice.
+ * copied into new slabs; where most keys have no value any more, as of refused rows, which come and go, the others go
+ * into a new table. What `get` gave stays valid all the same, since slabs are never written twice.
  */
 import { Buffer } from 'node:buffer';
 import { createColumns } from './columns.js';
@@ -15,10 +16,14 @@ const SLAB_BYTES = 4 * 1024 * 1024;
 /** Below this nothing is gained by copying. */
 const COPY_FROM_BYTES = 2 * SLAB_BYTES;
 const ABSENT = -1;
+/** Keys are kept while no more than so many come on one that has a value. */
+const KEYS_PER_VALUE_MAX = 2;
+
+const emptyRows = () => createColumns({ slab: 'i32', from: 'i32', length: 'i32' }, { slab: ABSENT });
 
 export class ValueTable {
-  private readonly keys = new TextTable();
-  private readonly rows = createColumns({ slab: 'i32', from: 'i32', length: 'i32' }, { slab: ABSENT });
+  private keys = new TextTable();
+  private rows = emptyRows();
   private slabs: Buffer[] = [];
   /** Bytes used of the last slab. */
   private used = 0;
@@ -29,6 +34,11 @@ export class ValueTable {
   /** Keys that have a value. */
   get size(): number {
     return this.count;
+  }
+
+  /** Keys whose text is held, those that have no value any more included. */
+  get keysHeld(): number {
+    return this.keys.size;
   }
 
   /** Bytes of all slabs, dead ones included. */
@@ -56,11 +66,9 @@ export class ValueTable {
     if (row >= 0) this.forget(row);
   }
 
-  *entries(): IterableIterator<[string, Uint8Array]> {
-    for (let row = 0; row < this.keys.size; row++) {
-      const value = this.at(row);
-      if (value !== undefined) yield [this.keys.text(row), value];
-    }
+  /** What is put or deleted meanwhile may be missing. */
+  entries(): IterableIterator<[string, Uint8Array]> {
+    return entriesOf(this.keys, this.rows, this.slabs);
   }
 
   private at(row: number): Uint8Array | undefined {
@@ -97,15 +105,31 @@ export class ValueTable {
   }
 
   private copyLive(): void {
-    const before = this.slabs;
-    const { slab, from, length } = this.rows.columns;
+    const before = entriesOf(this.keys, this.rows, this.slabs);
+    // Where most keys have a value their table stays: a million texts are not read for nothing.
+    if (this.keys.size > KEYS_PER_VALUE_MAX * this.count) this.keys = new TextTable();
+    this.rows = emptyRows();
     this.slabs = [];
     this.used = 0;
     this.dead = 0;
-    for (let row = 0; row < this.keys.size; row++) {
-      const bytes = before[slab[row] ?? ABSENT];
-      const start = from[row] ?? 0;
-      if (bytes !== undefined) this.put(row, bytes.subarray(start, start + (length[row] ?? 0)));
+    for (const [key, value] of before) {
+      const row = this.keys.intern(key);
+      this.rows.ensure(row);
+      this.put(row, value);
     }
+  }
+}
+
+/** Of tables that nobody changes any more, or only by adding to them. */
+function* entriesOf(
+  keys: TextTable,
+  rows: ReturnType<typeof emptyRows>,
+  slabs: readonly Buffer[],
+): IterableIterator<[string, Uint8Array]> {
+  for (let row = 0; row < keys.size; row++) {
+    const { slab, from, length } = rows.columns;
+    const start = from[row] ?? 0;
+    const value = slabs[slab[row] ?? ABSENT]?.subarray(start, start + (length[row] ?? 0));
+    if (value !== undefined) yield [keys.text(row), value];
   }
 }
