@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool, type Dispatcher } from 'undici';
+import { deadlineWithin } from './sdk-deadline.js';
 import { ConnectorError, type ConnectorContext, type JsonSchema } from './sdk.js';
 
 /**
@@ -221,7 +222,7 @@ async function exchange(
   limits: HttpLimits,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const deadline = AbortSignal.timeout(limits.totalMs);
+  const deadline = deadlineWithin(signal, limits.totalMs);
   const what = `${request.method} ${request.path.split('?')[0] ?? ''}`;
   try {
     const answer = await pool.request({
@@ -229,7 +230,7 @@ async function exchange(
       path: request.path,
       headers: { 'accept-encoding': 'identity', ...request.headers },
       body: request.body ?? null,
-      signal: AbortSignal.any([signal, deadline]),
+      signal: deadline.signal,
     });
     refuseCompressed(answer, what);
     const body = await boundedBody(answer, limits.bodyBytes, what);
@@ -245,12 +246,14 @@ async function exchange(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ConnectorError) throw error;
-    if (deadline.aborted) {
+    if (deadline.isOver) {
       throw new ConnectorError('TIMEOUT', `${what}: no whole answer within ${limits.totalMs} ms`, 'now', {
         cause: error,
       });
     }
     throw transportError(error, what);
+  } finally {
+    deadline.end();
   }
 }
 

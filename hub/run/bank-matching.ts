@@ -74,6 +74,8 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
     async run(signal) {
       owned = signal;
       fenced = null;
+      const stop = (): void => wake.abort();
+      signal.addEventListener('abort', stop, { once: true });
       let matching = new BankMatching({ ...options, signal });
       const queries = new LoadQueries(options.asked, options.now, options.onProblem);
       try {
@@ -89,10 +91,11 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
             matching = new BankMatching({ ...options, signal });
             options.onProblem(error);
           }
-          await pause(everyMs, AbortSignal.any([signal, wake.signal]));
+          await pause(everyMs, wake.signal);
           wake = new AbortController();
         }
       } finally {
+        signal.removeEventListener('abort', stop);
         owned = null;
         await turn(async () => undefined);
         await writer?.close().catch(() => undefined);
