@@ -126,8 +126,8 @@ async function give(
 
 /** Through the hub that runs here, or else on the log itself, where the next start finds it. */
 async function write(config: Config, asked: AlertRequest): Promise<AlertAnswer> {
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'alert', asked);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'alert', asked);
   if (answer.ok) return answer.result as AlertAnswer;
   if (answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
   const { AlertError, alertRecord, readDoors } = await import('../run/alert.js');

@@ -15,8 +15,8 @@ export async function giveCommand(
   args: Readonly<Record<string, unknown>>,
 ): Promise<'given' | 'waiting'> {
   const request: CommandRequest = { kind, sourcePartition, arguments: args, issuedBy: userInfo().username };
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'command', request);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'command', request);
   if (answer.ok) return 'given';
   if (answer.code !== 'NOT_RUNNING') throw new CliError('USAGE', answer.message);
   await writeCommand(config, request);

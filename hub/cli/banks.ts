@@ -100,9 +100,9 @@ async function match(call: Call<MatchOptions>): Promise<ExitCode> {
   if (bank !== null && !names.includes(bank))
     throw new CliError('USAGE', `--bank: expected one of ${names.join(', ')}; came ${bank}`);
   const request = { day: day(call.options.day, '--day'), bank };
-  const { askLocal } = await import('../operate/local-socket.js');
+  const { askHub } = await import('./ask-hub.js');
   const { signal } = call.frame;
-  const answer = await askLocal(config.dataDir, 'match-banks', request, { timeoutMs: MATCH_MS_MAX, signal });
+  const answer = await askHub(config, 'match-banks', request, { timeoutMs: MATCH_MS_MAX, signal });
   if (!answer.ok && answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
   const days = answer.ok ? (answer.result as readonly DayReport[]) : await matchHere(call, config, request);
   call.out.document({ days });

@@ -67,8 +67,8 @@ export function register(program: Command, frame: Frame): void {
 }
 
 async function ask<T>(config: Config, name: string, body: unknown): Promise<T> {
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, name, body);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, name, body);
   if (!answer.ok) throw new CliError('INPUT', answer.message);
   return answer.result as T;
 }
@@ -93,8 +93,8 @@ async function list({ frame, out, config }: Call<object>): Promise<ExitCode> {
 
 /** Of the hub that runs here; else what hub.yaml and the log say. */
 async function states(config: Config, now: number): Promise<ClientState[]> {
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'clients', null);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'clients', null);
   if (answer.ok) return answer.result as ClientState[];
   if (answer.code !== 'NOT_RUNNING' && answer.code !== 'NO_CLIENTS') {
     throw new CliError('INPUT', answer.message);
@@ -128,8 +128,8 @@ async function give(
 }
 
 async function write(config: Config, request: SwitchRequest): Promise<SwitchAnswer> {
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'client-switch', request);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'client-switch', request);
   if (answer.ok) return answer.result as SwitchAnswer;
   if (answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
   const { switchRecordOf, SwitchError } = await import('../run/client-switch.js');

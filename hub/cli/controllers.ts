@@ -28,8 +28,8 @@ export interface ControllersAnswer {
 
 async function run({ frame, out, config }: Call<object>): Promise<ExitCode> {
   const loaded = await config();
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(loaded.dataDir, 'controllers', null, { timeoutMs: 5_000 });
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(loaded, 'controllers', null, { timeoutMs: 5_000 });
   const found = answer.ok ? (answer.result as ControllersAnswer) : await fromLog(loaded);
   const { controllers, revocations } = found;
   out.document(found);

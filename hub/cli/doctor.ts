@@ -81,8 +81,8 @@ async function* checkLog(
     if (reached) yield await checkLogin(config);
     return;
   }
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'status', null, { timeoutMs: 5_000 });
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'status', null, { timeoutMs: 5_000 });
   const line = { check: 'log', subject: 'embedded' };
   if (answer.ok) yield { ...line, state: 'ok', detail: 'a hub is running on this data folder' };
   else if (answer.code === 'NOT_RUNNING') yield { ...line, state: 'ok', detail: 'no hub is running' };

@@ -10,8 +10,8 @@ export interface Switched {
 
 /** Switches through the hub that runs here, or else on the log itself; the next start finds it in force. */
 export async function writeSwitch(config: Config, asked: PolicySwitch): Promise<Switched> {
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(config.dataDir, 'policy', asked);
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(config, 'policy', asked);
   if (answer.ok) return answer.result as Switched;
   if (answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
   const { PolicySwitchError, switchRecord } = await import('../run/policy.js');

@@ -21,8 +21,8 @@ export function register(program: Command, frame: Frame): void {
 
 async function status({ frame, out, config }: Call<object>): Promise<ExitCode> {
   const loaded = await config();
-  const { askLocal } = await import('../operate/local-socket.js');
-  const answer = await askLocal(loaded.dataDir, 'status', null, { timeoutMs: 5_000 });
+  const { askHub } = await import('./ask-hub.js');
+  const answer = await askHub(loaded, 'status', null, { timeoutMs: 5_000 });
   const found = answer.ok ? (answer.result as HubStatus) : await fromLog(loaded, frame.now());
   out.document(found);
   show(out, found, frame.now());

@@ -6,6 +6,7 @@ import { buildControllers, controllerSource, type RawControllers } from './contr
 import { parseDuration, parseSize } from './duration.js';
 import type { LogOption } from './log-option.js';
 import { buildSip2, type RawSip2 } from './sip2.js';
+import type { RightSockets } from '../operate/right-sockets.js';
 import { secret } from './secret.js';
 import type {
   Config,
@@ -57,6 +58,7 @@ export interface RawConfig {
   readonly controllers: RawControllers;
   readonly secrets: { readonly pseudonymKey?: string };
   readonly keys: { readonly dir?: string; readonly keep: string };
+  readonly operators?: { readonly sockets: string; readonly groups: RightSockets['groups'] };
   readonly logging: { readonly level: LogLevel };
 }
 
@@ -134,6 +136,10 @@ export function buildConfig(raw: RawConfig, context: BuildContext): Config {
     sip2: raw.sip2 === undefined ? undefined : buildSip2(raw.sip2, baseDir),
     controllers: buildControllers(raw.controllers),
     secrets: { pseudonymKey: key === undefined || key === '' ? undefined : secret(key) },
+    operators: raw.operators && {
+      folder: resolve(baseDir, raw.operators.sockets),
+      groups: raw.operators.groups,
+    },
     keys: {
       dir: raw.keys.dir === undefined ? join(dataDir, 'keys') : resolve(baseDir, raw.keys.dir),
       keepMs: parseDuration(raw.keys.keep) ?? 0,

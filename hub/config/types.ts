@@ -1,5 +1,7 @@
 /** What the rest of the hub sees of hub.yaml: defaults filled in, paths absolute, durations in milliseconds. */
 
+import type { RightSockets } from '../operate/right-sockets.js';
+
 /** A value that must not reach a log, a message or a JSON document by accident. */
 export interface Secret {
   /** The value itself; call it where it is used, keep the Secret everywhere else. */
@@ -38,6 +40,8 @@ export interface Config {
     readonly pseudonymKey: Secret | undefined;
   };
   readonly keys: { readonly dir: string; readonly keepMs: number };
+  /** Undefined: the hub's own socket alone, with all rights. */
+  readonly operators: RightSockets | undefined;
   readonly logging: { readonly level: LogLevel };
 }
 

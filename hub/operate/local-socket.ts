@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, wr
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /*
  * The running hub's local socket: HTTP and JSON over a Unix domain socket in the data folder. The command
@@ -73,32 +73,51 @@ export async function serveLocal(
   handlers: Readonly<Record<string, LocalHandler>>,
 ): Promise<LocalServer> {
   const path = chooseSocketPath(dir, tmpdir());
+  const local = await serveSocket(path, handlers);
+  if (path === join(dir, SOCKET_NAME)) rmSync(join(dir, POINTER_NAME), { force: true });
+  else writeFileSync(join(dir, POINTER_NAME), path, { mode: 0o600 });
+  return {
+    path,
+    close: async () => {
+      rmSync(join(dir, POINTER_NAME), { force: true });
+      await local.close();
+    },
+  };
+}
+
+/**
+ * Listens on this socket alone, mode 0600 until `opened` says otherwise.
+ * @throws LocalSocketError IN_USE; whatever `opened` throws, and then nothing listens
+ */
+export async function serveSocket(
+  path: string,
+  handlers: Readonly<Record<string, LocalHandler>>,
+  opened: () => void = () => undefined,
+): Promise<LocalServer> {
   const ending = new AbortController();
   const server = createServer((incoming, outgoing) => {
     void answer(incoming, outgoing, handlers, ending.signal);
   });
   server.maxConnections = LOCAL_LIMITS.connections;
   if (await answers(path)) {
-    throw new LocalSocketError(
-      'IN_USE',
-      `another hub is running on ${dir}; stop it, or use another data folder`,
-      'never',
-    );
+    const message = `another hub is running on ${dirname(path)}; stop it, or use another data folder`;
+    throw new LocalSocketError('IN_USE', message, 'never');
   }
   rmSync(path, { force: true });
   await listen(server, path);
-  if (path === join(dir, SOCKET_NAME)) rmSync(join(dir, POINTER_NAME), { force: true });
-  else writeFileSync(join(dir, POINTER_NAME), path, { mode: 0o600 });
-  return {
-    path,
-    close: () =>
-      new Promise((resolve) => {
-        ending.abort();
-        rmSync(join(dir, POINTER_NAME), { force: true });
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      ending.abort();
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  try {
+    opened();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { path, close };
 }
 
 /** Bind with the mode already tight: between bind and chmod another user could connect. */
@@ -209,9 +228,14 @@ export function askLocal(
   dir: string,
   name: string,
   body: unknown = null,
-  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly timeoutMs?: number;
+    readonly signal?: AbortSignal;
+    /** Default: that of the data folder. */
+    readonly socket?: string;
+  } = {},
 ): Promise<LocalAnswer> {
-  const path = localSocketPath(dir);
+  const path = options.socket ?? localSocketPath(dir);
   const text = JSON.stringify(body);
   // Checked here too: the hub breaks the connection off at its limit, and the reason may not get through.
   const tooLarge = Buffer.byteLength(text) > LOCAL_LIMITS.requestBytes;

@@ -5,7 +5,8 @@ import type { AuditRecord } from '../../contracts/types.js';
 import { hashOf, openSigner, type ChainId, type Head } from '../audit/chain.js';
 import { AuditWriter } from '../audit/writer.js';
 import type { StoredRecord } from '../log/log.js';
-import type { LocalHandler } from '../operate/local-socket.js';
+import { LocalSocketError, type LocalHandler } from '../operate/local-socket.js';
+import type { Right } from '../operate/right-sockets.js';
 import type { HubParts } from './hub.js';
 import type { Journal } from './journal.js';
 import { followTopic } from './topics.js';
@@ -109,7 +110,7 @@ function followHeads({ log, codec }: HubParts, own: ChainId, onProblem: (error: 
 }
 
 /** What operators do is of three kinds, so that three people can hold the three rights. */
-export type Right = 'operate' | 'approve' | 'audit';
+export type { Right };
 
 const RIGHTS: Readonly<Record<string, Right>> = {
   alert: 'operate',
@@ -127,6 +128,8 @@ const APPROVALS: ReadonlySet<unknown> = new Set([
 ]);
 /** Reading changes nothing, and a terminal asks for it all the time. */
 const READS: ReadonlySet<string> = new Set(['status', 'clients', 'controllers', 'upstream-page']);
+
+export const isRead = (name: string): boolean => READS.has(name);
 
 export function rightFor(name: string, body: unknown): Right {
   const { kind, state } = (body ?? {}) as { kind?: unknown; state?: unknown };
@@ -161,6 +164,28 @@ export function auditedHandlers(
         }
       };
       return [name, audited];
+    }),
+  );
+}
+
+/** What a socket of one right alone answers: reads that show nobody's data, and the commands of that right. */
+export function handlersOfRight(
+  handlers: Readonly<Record<string, LocalHandler>>,
+  right: Right,
+  writer: Pick<AuditWriter, 'command'>,
+): Readonly<Record<string, LocalHandler>> {
+  const shown = Object.entries(handlers).filter(([name]) => name !== 'upstream-page');
+  return Object.fromEntries(
+    shown.map(([name, handler]): [string, LocalHandler] => {
+      if (READS.has(name)) return [name, handler];
+      const only: LocalHandler = async (body, signal) => {
+        const needed = rightFor(name, body);
+        if (needed === right) return handler(body, signal);
+        writer.command(needed, name, `socket:${right}`, 'NOT_ALLOWED', {});
+        const message = `expected the right ${needed} for this; came who has ${right} (operators in hub.yaml)`;
+        throw new LocalSocketError('NOT_ALLOWED', message, 'never');
+      };
+      return [name, only];
     }),
   );
 }

@@ -1,4 +1,5 @@
 import { serveLocal, type LocalHandler, type LocalServer } from '../operate/local-socket.js';
+import { serveRights } from '../operate/right-sockets.js';
 import type { Config } from '../config/types.js';
 import { commandRecord, streamCommand, type CommandRequest } from '../desk/commands.js';
 import { createFacade } from '../facade/app.js';
@@ -42,7 +43,7 @@ import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { openLibraryDesk } from './library.js';
 import { replicaName } from './replica.js';
-import { auditedHandlers, openAudit, type Audit } from './audit.js';
+import { auditedHandlers, handlersOfRight, openAudit, type Audit } from './audit.js';
 import { openBalances, type Balances } from './balances.js';
 import { followSwitches } from './client-switch.js';
 import type { TokenNote } from '../clients/oauth.js';
@@ -447,7 +448,18 @@ async function startLocal(
     'upstream-page': upstreamPages(hub.streams),
     'match-banks': async (body) => (await matching?.match(body as MatchRequest)) ?? [],
   };
-  return serveLocal(hub.config.dataDir, auditedHandlers(handlers, audit.writer));
+  const audited = auditedHandlers(handlers, audit.writer);
+  const local = await serveLocal(hub.config.dataDir, audited);
+  const { operators } = hub.config;
+  if (operators === undefined) return local;
+  try {
+    const sockets = await serveRights(operators, (right) => handlersOfRight(audited, right, audit.writer));
+    const all = [local, ...sockets];
+    return { path: local.path, close: async () => void (await Promise.all(all.map((one) => one.close()))) };
+  } catch (error) {
+    await local.close();
+    throw error;
+  }
 }
 
 function startMaintenance(
