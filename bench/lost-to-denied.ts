@@ -96,6 +96,7 @@ async function allForms(
 ): Promise<BenchLine[]> {
   note(`${poll}, ${losses} losses`);
   const calm = await underLoad(sides, () => loseAll(sides, rights.slice(0, losses)));
+  note(inShort(calm));
   note(`${poll}, ${ARRIVALS} new cards meanwhile`);
   const during = await underLoad(sides, async () => {
     const arriving = arrive(sides.campus, ARRIVALS / PARTS, losses / PARTS);
@@ -103,17 +104,25 @@ async function allForms(
     await arriving;
     return denied;
   });
+  note(inShort(during));
   note(`${poll}, right behind ${ARRIVALS} new cards`);
   // The worst that an import can do: all of them stand before the first loss in the feed.
   const after = await underLoad(sides, async () => {
     await sides.campus.ask({ event: 'arrive', count: ARRIVALS });
     return loseAll(sides, rights.slice(2 * losses, 2 * losses + behind));
   });
+  note(inShort(after));
   return [
     ...linesOf(poll, calm),
     ...linesOf(`${poll}, ${ARRIVALS} new cards meanwhile`, during),
     ...linesOf(`${poll}, right behind ${ARRIVALS} new cards at once`, after),
   ];
+}
+
+/** Long before the end of the run. */
+function inShort({ denied, fetched, pushed }: Lost): string {
+  const of = (ms: readonly number[]): string => `${quantile(ms, 0.5)} and ${quantile(ms, 0.99)} ms`;
+  return `p50 and p99: denied ${of(denied)}, off the signed list ${of(fetched)}, off the controller ${of(pushed)}`;
 }
 
 function linesOf(name: string, { denied, fetched, pushed, load }: Lost): BenchLine[] {
