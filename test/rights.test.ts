@@ -15,9 +15,11 @@ import { openCodecs, recordCodec } from '../hub/run/codec.js';
 import { openJournal } from '../hub/run/journal.js';
 import { openLog } from '../hub/run/open-log.js';
 import { startRuntime, type Runtime } from '../hub/run/runtime.js';
+import { askLocal } from '../hub/operate/local-socket.js';
 import { cardhub } from './cardhub.js';
 
 const HUB = 'https://cards.example.edu';
+const GROUP = process.getgid?.() ?? 0;
 const desk = newSecret();
 const gate = newSecret();
 let dir = '';
@@ -44,6 +46,7 @@ function writeConfig(name: string, data: string, deskScopes: string[]): void {
     ...{ version: 1, tenant: 'qau', data: path(data), keys: { dir: path('keys') }, clients },
     sources: { core: { connector: 'card-core/files', options } },
     facade: { port: 0, publicUrl: HUB, tls },
+    operators: { sockets: path('run'), groups: { operate: GROUP, approve: GROUP } },
   };
   writeFileSync(path(name), JSON.stringify(config));
 }
@@ -185,6 +188,20 @@ describe('a hub with clients', () => {
     expect((await ask('/v1/identity/check', check, json(bearer))).status).toBe(200);
     await cardhub({}, 'clients', 'rotate-keys', '--revoke', '-c', path('hub.yaml'));
     expect((await ask('/v1/identity/check', check, json(await token()))).status).toBe(200);
+  });
+});
+
+describe('its operators', () => {
+  it('give commands on the socket of their right, and on no other', async () => {
+    const on = async (right: string, name: string, body: object) => {
+      const answer = await askLocal('', name, body, { socket: join(path('run'), `${right}.sock`) });
+      return answer.ok ? 'OK' : answer.code;
+    };
+    const enable = { client: 'desk', state: 'ENABLED', by: 'test' };
+    expect(await on('operate', 'status', {})).toBe('OK');
+    expect(await on('operate', 'client-switch', enable)).toBe('NOT_ALLOWED');
+    expect(await on('approve', 'client-switch', enable)).toBe('OK');
+    expect(await on('approve', 'rotate-keys', {})).toBe('NOT_ALLOWED');
   });
 });
 
