@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * A signal that ends when another one does, or when the time is over. Not `AbortSignal.any`: of each signal that it makes
  * Node 20 leaves a weak reference (57 bytes) in those that it is made of, and one of them lives as long as the hub.
@@ -20,7 +22,10 @@ export function deadlineWithin(signal: AbortSignal, ms: number): Deadline {
   }, ms);
   timer.unref();
   if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
+  else {
+    setMaxListeners(0, signal); // as many as there are requests under way
+    signal.addEventListener('abort', stop, { once: true });
+  }
   return {
     signal: own.signal,
     get isOver() {

@@ -94,9 +94,8 @@ export async function serveSocket(
   handlers: Readonly<Record<string, LocalHandler>>,
   opened: () => void = () => undefined,
 ): Promise<LocalServer> {
-  const ending = new AbortController();
   const server = createServer((incoming, outgoing) => {
-    void answer(incoming, outgoing, handlers, ending.signal);
+    void answer(incoming, outgoing, handlers);
   });
   server.maxConnections = LOCAL_LIMITS.connections;
   if (await answers(path)) {
@@ -107,7 +106,6 @@ export async function serveSocket(
   await listen(server, path);
   const close = (): Promise<void> =>
     new Promise((resolve) => {
-      ending.abort();
       server.close(() => resolve());
       server.closeAllConnections();
     });
@@ -197,8 +195,8 @@ async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   handlers: Readonly<Record<string, LocalHandler>>,
-  ending: AbortSignal,
 ): Promise<void> {
+  // When the hub ends too: its socket closes all connections.
   const gone = new AbortController();
   outgoing.once('close', () => gone.abort());
   let result: LocalAnswer;
@@ -210,7 +208,7 @@ async function answer(
       throw new LocalSocketError('UNKNOWN_REQUEST', `expected one of: ${known}; came ${name}`, 'never');
     }
     const body = parse(await readAll(incoming, LOCAL_LIMITS.requestBytes));
-    result = { ok: true, result: (await handler(body, AbortSignal.any([gone.signal, ending]))) ?? null };
+    result = { ok: true, result: (await handler(body, gone.signal)) ?? null };
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     const message = error instanceof Error ? error.message : String(error);
