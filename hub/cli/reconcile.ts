@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { UpstreamProof } from '../desk/reconcile-upstream.js';
@@ -23,7 +24,7 @@ export function register(program: Command, frame: Frame): void {
       'Reads every record, sums their digests, and compares with what the positions say was published. Then each\n' +
       'listing is taken again and each feed read again, and compared row by row, by count and by hash; nothing is\n' +
       'written. A stream that cannot be compared says why. Beside a running hub the upstreams are asked through it,\n' +
-      'and what changed since its last poll is looked at again.\n' +
+      'and what changed since its last poll is looked at again: `moving` differed each time in something else.\n' +
       '--no-upstream asks no upstream. --upstream fails when a stream could not be compared.\n' +
       'Exit code 1: a topic differs, or a row. 3: with --upstream, something was not compared. `expired`: retention\n' +
       'has taken the oldest events.\n' +
@@ -46,7 +47,8 @@ async function reconcile(call: Call<Options>): Promise<ExitCode> {
   const agree = proofs.every(({ outcome }) => outcome !== 'differs');
   const ok = agree && upstream.every(({ outcome }) => outcome !== 'differs');
   const unknown = upstream.filter(({ outcome }) => outcome === 'not-compared').length;
-  out.document({ ok, topics: proofs, ...(options.upstream === false ? {} : { upstream }) });
+  const shown = upstream.map(({ marks: _, ...proof }) => proof);
+  out.document({ ok, topics: proofs, ...(options.upstream === false ? {} : { upstream: shown }) });
   out.table(
     ['topic 主题', 'kind', 'count 数量', 'booked 账目', 'digest 摘要', 'result 结果'],
     proofs.map((proof) => [
@@ -66,42 +68,48 @@ async function reconcile(call: Call<Options>): Promise<ExitCode> {
   return options.upstream === true && unknown > 0 ? EXIT.upstream : EXIT.ok;
 }
 
-/** A hub at work writes between the reading of one side and the other: only what differs each time differs. */
+/** A hub at work writes between the reading of one side and the other. */
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 500;
 /** An upstream whose polls are rarer than this is not waited for. */
 const POLL_MS_MAX = 30_000;
 
+/** Until it is equal, or what differed at one look did not at the next; what differs each time differs. */
 async function lookAgain(
   look: () => Promise<UpstreamProof>,
+  judge: (looks: readonly UpstreamProof[]) => UpstreamProof,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<UpstreamProof> {
-  let found = await look();
-  for (let looks = 1; looks < LOOKS && found.outcome === 'differs'; looks += 1) {
+  const looks = [await look()];
+  for (;;) {
+    const found = judge(looks);
+    if (found.outcome !== 'differs' || looks.length === LOOKS) return found;
     await sleep(waitMs, undefined, { signal });
-    found = await look();
+    looks.push(await look());
   }
-  return found;
 }
 
 async function proveUpstreams({ frame, config }: Call<Options>): Promise<UpstreamProof[]> {
-  const [{ openHub }, { proveUpstream, notCompared }, { askLocal }, { throughHub }] = await Promise.all([
-    import('../run/hub.js'),
-    import('../desk/reconcile-upstream.js'),
-    import('../operate/local-socket.js'),
-    import('../run/upstream-pages.js'),
-  ]);
+  const [{ openHub }, { proveUpstream, notCompared, settled }, { askLocal }, { throughHub }] =
+    await Promise.all([
+      import('../run/hub.js'),
+      import('../desk/reconcile-upstream.js'),
+      import('../operate/local-socket.js'),
+      import('../run/upstream-pages.js'),
+    ]);
   const connectors = await frame.services.connectors();
   const loaded = await config();
   const isRunning = (await askLocal(loaded.dataDir, 'status')).ok;
   const hub = await openHub(loaded, { connectors, readOnly: true, once: true });
   const stop = new AbortController();
+  setMaxListeners(0, frame.signal); // one for each system that is waited for
   const prove = async ({ deps, config: stream }: (typeof hub.streams)[number]): Promise<UpstreamProof> => {
     if (!isRunning) return proveUpstream(deps, frame.signal);
     const through = { ...deps, stream: throughHub(deps.stream, deps.id, loaded.dataDir) };
     return lookAgain(
       () => proveUpstream(through, frame.signal),
+      settled,
       Math.min(stream.pollMs, POLL_MS_MAX) + LOOK_AGAIN_MS,
       frame.signal,
     );
@@ -129,6 +137,7 @@ async function proveUpstreams({ frame, config }: Call<Options>): Promise<Upstrea
 const RESULTS: Readonly<Record<UpstreamProof['outcome'], string>> = {
   equal: 'equal 一致',
   differs: 'DIFFERS 不一致',
+  moving: 'moving 变动中',
   'not-compared': 'not compared 未核对',
 };
 
@@ -155,6 +164,8 @@ function showUpstreams(out: Call<Options>['out'], proofs: readonly UpstreamProof
   for (const { source, stream, remark, outcome, examples, upstreamCount, rows } of proofs) {
     const name = `${source}/${stream}`;
     if (remark !== null) out.line(`${name}: ${remark}`);
+    if (outcome === 'moving')
+      out.line(`${name}: it changed at each look, and nothing differed twice 每次核对均有新变化，无重复差异`);
     if (outcome !== 'differs') continue;
     if (upstreamCount !== null && upstreamCount !== rows)
       out.line(`${name}: it counts ${upstreamCount} itself 上游自报 ${upstreamCount}`);

@@ -26,7 +26,8 @@ import { judgeUnseen } from './unseen-events.js';
 export interface UpstreamProof {
   readonly source: string;
   readonly stream: string;
-  readonly outcome: 'equal' | 'differs' | 'not-compared';
+  /** `moving`: it differed at each look, and each time in something else, since the hub and its upstream were at work. */
+  readonly outcome: 'equal' | 'differs' | 'moving' | 'not-compared';
   /** `not-compared`: why; otherwise what the comparison leaves out, null: nothing. */
   readonly remark: string | null;
   readonly by: readonly ('listing' | 'feed')[];
@@ -49,6 +50,8 @@ export interface UpstreamProof {
   readonly upstream: Side;
   /** A few ids of what differs. */
   readonly examples: readonly string[];
+  /** What differs, and how: the same at two looks is a difference, not something under way. At most 1,000. */
+  readonly marks: readonly string[];
 }
 
 export interface Side {
@@ -58,6 +61,7 @@ export interface Side {
 
 /** Ids that are told of what differs. */
 const EXAMPLES_MAX = 10;
+const MARKS_MAX = 1_000;
 /** Characters of a hash that enter a sum. */
 const HASH_CHARS = 16;
 
@@ -73,11 +77,12 @@ interface Findings {
   /** The last page's time; 0: the upstream was asked nothing, as in a bank's window. */
   asOf: number;
   readonly examples: string[];
+  readonly marks: string[];
 }
 
 const nothing = (): Findings => ({
   ...{ rows: 0, upstreamCount: null, equal: 0, refused: 0, differs: 0, missing: 0, twice: 0, older: 0 },
-  ...{ asOf: 0, examples: [] },
+  ...{ asOf: 0, examples: [], marks: [] },
 });
 
 /** Never throws for what an upstream does: a stream that cannot be compared says why. */
@@ -186,6 +191,7 @@ async function overListing(pass: Pass, signal: AbortSignal): Promise<void> {
   for (const id of open) {
     found.missing += 1;
     example(found, id);
+    mark(found, `missing ${id}`);
     for (const topic of kindOf(stream.spec.maps).rows) forget(pass, topic, `${source}:${id}`);
   }
 }
@@ -250,6 +256,8 @@ function enterPage(pass: Pass, page: Page, rowsCount: boolean): void {
     if (news.length > 0 || ledger.differs > before) {
       found.differs += 1;
       example(found, row.id);
+      // With what would be published: a thing that changes all the time differs otherwise at each look.
+      mark(found, `${row.id} ${news.map(({ key, value }) => recordHash(key, value)).join(' ')}`);
     } else if (outcome.kind === 'quarantined') found.refused += 1;
     else found.equal += 1;
   }
@@ -279,6 +287,26 @@ async function judgeEvents({ deps, ledger, found }: Pass, topics: readonly strin
 const example = ({ examples }: Findings, id: string): void => {
   if (examples.length < EXAMPLES_MAX) examples.push(id);
 };
+
+const mark = ({ marks }: Findings, what: string): void => {
+  if (marks.length < MARKS_MAX) marks.push(what);
+};
+
+/**
+ * Of looks at a stream beside a running hub, what stays when each saw something else that was not yet published: the
+ * last one, as `moving`. Otherwise the last one as it is. @param looks at least one, in order
+ */
+export function settled(looks: readonly UpstreamProof[]): UpstreamProof {
+  const last = looks.at(-1);
+  if (last === undefined) throw new RangeError('expected a look');
+  const areMarked = looks.every(({ outcome, differs, missing, twice, marks }) => {
+    const found = differs + missing + twice;
+    return outcome === 'differs' && found > 0 && found <= marks.length;
+  });
+  const [first, ...others] = looks.map(({ marks }) => new Set(marks));
+  const stays = [...(first ?? [])].some((one) => others.every((seen) => seen.has(one)));
+  return areMarked && others.length > 0 && !stays ? { ...last, outcome: 'moving' } : last;
+}
 
 interface Change {
   readonly keys: number;
@@ -330,6 +358,7 @@ function proofOf(
       hash: onUpstream,
     },
     examples: [...found.examples, ...ledger.examples].slice(0, EXAMPLES_MAX),
+    marks: [...found.marks, ...ledger.examples.map((id) => `event ${id}`)],
   };
 }
 
