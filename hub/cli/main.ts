@@ -50,4 +50,10 @@ try {
   createOutput({ ...frame, json: process.argv.includes('--json') }).error(explained);
   process.exitCode = explained.exit;
 }
+// A slow reader of a pipe gets all of it first.
+await Promise.all([process.stdout, process.stderr].map(written));
 setTimeout(() => process.exit(), LINGER_MS).unref();
+
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}

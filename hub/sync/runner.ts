@@ -43,12 +43,18 @@ export async function runStream(options: RunnerOptions): Promise<StreamRun | nul
   const { deps, signal } = options;
   await options.ready(signal);
   let failures = 0;
+  /** An append fails behind the step that gave it, so a step that went well proves nothing: the log does. */
+  const stands = { sequence: -1, failures: 0 };
   let wantListing = options.mode === 'once';
   let run: StreamRun | null = null;
   try {
     while (!signal.aborted) {
       try {
-        run ??= await StreamRun.open(deps, { wantListing });
+        if (run === null) {
+          run = await StreamRun.open(deps, { wantListing });
+          if (run.progress.sequence > stands.sequence) stands.failures = 0;
+          stands.sequence = run.progress.sequence;
+        }
         wantListing = wantListing && !run.progress.listing;
         for (const command of options.commands?.take() ?? []) await command(run);
         const waitMs = await run.step(signal);
@@ -61,7 +67,8 @@ export async function runStream(options: RunnerOptions): Promise<StreamRun | nul
       } catch (error) {
         if (signal.aborted) return null;
         failures += 1;
-        if (isFinal(error, options, failures)) throw error;
+        if (error instanceof LogError) stands.failures += 1;
+        if (isFinal(error, options, Math.max(failures, stands.failures))) throw error;
         // A failed append leaves our memory ahead of the log, and a dead writer: begin again from the log.
         if (!(error instanceof ConnectorError) && run !== null) {
           await run.close();
