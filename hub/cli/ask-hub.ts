@@ -18,13 +18,14 @@ export async function askHub(
   const { RIGHTS, rightSocketPath } = await import('../operate/right-sockets.js');
   const { isRead, rightFor } = await import('../run/audit.js');
   const rights = isRead(name) ? RIGHTS : [rightFor(name, body)];
-  let answer: LocalAnswer = own;
   for (const right of rights.filter((one) => operators.groups[one] !== undefined)) {
-    answer = await askLocal(config.dataDir, name, body, {
+    const answer = await askLocal(config.dataDir, name, body, {
       ...options,
       socket: rightSocketPath(operators.folder, right),
     });
     if (answer.ok || answer.code !== 'NOT_ALLOWED') return answer;
   }
-  return answer;
+  const needed = rights.map((right) => `${right} (group ${operators.groups[right] ?? 'none'})`).join(' or ');
+  const message = `expected an account with the right ${needed}; nothing was done 本账号没有所需权限`;
+  return { ok: false, code: 'NOT_ALLOWED', message };
 }

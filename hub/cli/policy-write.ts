@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { Config } from '../config/types.js';
 import type { PolicySwitch } from '../run/policy.js';
 import { CliError } from './errors.js';
@@ -11,7 +12,7 @@ export interface Switched {
 /** Switches through the hub that runs here, or else on the log itself; the next start finds it in force. */
 export async function writeSwitch(config: Config, asked: PolicySwitch): Promise<Switched> {
   const { askHub } = await import('./ask-hub.js');
-  const answer = await askHub(config, 'policy', asked);
+  const answer = await askHub(config, 'policy', { ...asked, by: userInfo().username });
   if (answer.ok) return answer.result as Switched;
   if (answer.code !== 'NOT_RUNNING') throw new CliError('INPUT', answer.message);
   const { PolicySwitchError, switchRecord } = await import('../run/policy.js');

@@ -166,6 +166,7 @@ async function test({ frame, out, args, options }: Call<TestOptions>): Promise<E
 }
 
 const WEEK_DAYS = 7;
+const CLOCK_SUSPECT = 'CLOCK_SUSPECT';
 
 async function diff({ frame, out, args, options, config }: Call<DiffOptions>): Promise<ExitCode> {
   const after = await readPolicy(frame.cwd, args[0] ?? '');
@@ -180,12 +181,12 @@ async function diff({ frame, out, args, options, config }: Call<DiffOptions>): P
   const recorded = await withReader(loaded, async (reader) => {
     if (range === undefined) {
       let newest = -Infinity;
-      await eachDoorEvent(
-        reader,
-        frame.signal,
-        ({ businessDate }) => (newest = Math.max(newest, businessDate)),
-      );
-      if (newest === -Infinity) throw new CliError('INPUT', 'no swipes are on the log yet');
+      await eachDoorEvent(reader, frame.signal, ({ businessDate, dataQuality }) => {
+        // A device whose clock is years ahead must not say which week is the last one.
+        if (!dataQuality.includes(CLOCK_SUSPECT)) newest = Math.max(newest, businessDate);
+      });
+      if (newest === -Infinity)
+        throw new CliError('INPUT', 'no swipes whose time can be believed are on the log yet');
       range = { from: newest - WEEK_DAYS + 1, until: newest };
     }
     const { from, until } = range;
