@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import { deadlineWithin } from './sdk-deadline.js';
 import { ConnectorError, type ConnectorContext, type JsonSchema } from './sdk.js';
 
@@ -138,17 +138,11 @@ export function createHttp(
   const limits = { ...HTTP_LIMITS, ...options };
   const url = baseUrl(base);
   const prefix = url.pathname.replace(/\/$/, '');
-  const pool = new Pool(url.origin, {
-    connections: limits.connections,
-    pipelining: 1,
-    connect: { timeout: limits.connectMs },
-    headersTimeout: limits.headersMs,
-    bodyTimeout: limits.bodyMs,
-  });
+  const pool = lazyPool(url.origin, limits);
   const takeTurn = rateLimit(limits.perSecond, tools);
   const attempt = async (request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> => {
     await takeTurn(signal);
-    return exchange(pool, { ...request, path: prefix + request.path }, limits, signal);
+    return exchange(await pool.get(), { ...request, path: prefix + request.path }, limits, signal);
   };
   return {
     async read(request, accept, signal) {
@@ -165,8 +159,25 @@ export function createHttp(
         }
       }
     },
-    close: () => pool.destroy(),
+    close: async () => (await pool.opened())?.destroy(),
   };
+}
+
+/** Nothing is loaded and no connection opened for a connector that is only looked at. */
+function lazyPool(
+  origin: string,
+  limits: HttpLimits,
+): { get(): Promise<Pool>; opened(): Promise<Pool | undefined> } {
+  let opened: Promise<Pool> | undefined;
+  const open = async (): Promise<Pool> =>
+    new (await import('undici')).Pool(origin, {
+      connections: limits.connections,
+      pipelining: 1,
+      connect: { timeout: limits.connectMs },
+      headersTimeout: limits.headersMs,
+      bodyTimeout: limits.bodyMs,
+    });
+  return { get: () => (opened ??= open()), opened: () => Promise.resolve(opened) };
 }
 
 function baseUrl(base: string): URL {

@@ -4,13 +4,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import iconv from 'iconv-lite';
 import { XMLSerializer } from '@xmldom/xmldom';
-import { WSDL } from 'soap';
 import { concatSign, concatVerify, leavesOf, type ConcatKeys } from './concat.js';
 import { bankError } from './errors.js';
 import type { PinnedCertificate } from './certificate.js';
 import type { BankProfile, Field, Shape } from './profiles.js';
-import { openSigned, signEnvelope, SOAP, type Signer } from './wss.js';
-import { childElements, decodeXml, onlyChild, parseXml } from './xml.js';
+import type { openSigned, Signer, signEnvelope } from './wss.js';
+import { childElements, decodeXml, onlyChild, parseXml, SOAP } from './xml.js';
 
 /**
  * SOAP messages of one profile: values → signed bytes, and bytes → verified values. The `soap` library writes and
@@ -65,6 +64,8 @@ export interface Codec {
 }
 
 export async function openCodec(profile: BankProfile, security: Security): Promise<Codec> {
+  // Two large libraries, for whom a bank is configured and no other command.
+  const [{ WSDL }, wss] = await Promise.all([import('soap'), import('./wss.js')]);
   const wsdl = new WSDL(wsdlText(profile.wsdl), profile.wsdl, {});
   await new Promise<void>((resolve, reject) => {
     wsdl.onReady((error: Error | undefined | null) => (error ? reject(error) : resolve()));
@@ -79,7 +80,7 @@ export async function openCodec(profile: BankProfile, security: Security): Promi
     return { element: message.localName, values: textsOf(parsed.Body[message.localName]) };
   };
   return profile.security === 'wss'
-    ? wssCodec(profile, security.wss as NonNullable<Security['wss']>, write, read)
+    ? wssCodec(profile, { ...(security.wss as NonNullable<Security['wss']>), ...wss }, write, read)
     : concatCodec(profile, security.concat as ConcatKeys, write, read);
 }
 
@@ -97,16 +98,21 @@ function messageOf(body: Node, namespace: string): Element {
   return message;
 }
 
-function wssCodec(profile: BankProfile, keys: NonNullable<Security['wss']>, write: Write, read: Read): Codec {
+type Wss = NonNullable<Security['wss']> & {
+  readonly signEnvelope: typeof signEnvelope;
+  readonly openSigned: typeof openSigned;
+};
+
+function wssCodec(profile: BankProfile, wss: Wss, write: Write, read: Read): Codec {
   return {
     seal: (element, values, now) =>
       Buffer.from(
-        `<?xml version="1.0" encoding="UTF-8"?>${signEnvelope(write(element, values), keys.signer, now)}`,
+        `<?xml version="1.0" encoding="UTF-8"?>${wss.signEnvelope(write(element, values), wss.signer, now)}`,
       ),
     open(bytes, now) {
       const text = decodeXml(bytes, profile.encoding);
       refuseFault(text);
-      return read(parseXml(openSigned(text, keys.pinned, now)).documentElement);
+      return read(parseXml(wss.openSigned(text, wss.pinned, now)).documentElement);
     },
   };
 }

@@ -5,8 +5,7 @@ import { named } from './client.js';
 import { bankError } from './errors.js';
 import { fieldsOf, textOf, type Codec, type Message, type Values } from './message.js';
 import { NOTICE, type BankProfile } from './profiles.js';
-import { escapeXml } from './xml.js';
-import { SOAP } from './wss.js';
+import { escapeXml, SOAP } from './xml.js';
 
 /**
  * SignNotify and CancelNotify: the bank calls us. A notice is a row of the stream `agreements` that came by itself;

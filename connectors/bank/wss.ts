@@ -1,14 +1,13 @@
 import { SignedXml } from 'xml-crypto';
 import { bankError } from './errors.js';
 import { presentedCertificate, type PinnedCertificate } from './certificate.js';
-import { childElements, escapeXml, onlyChild, parseXml } from './xml.js';
+import { childElements, escapeXml, onlyChild, parseXml, SOAP } from './xml.js';
 
 /**
  * WS-Security X.509 signatures (OASIS WSS 1.0, X.509 token profile), one narrow form of them in both directions:
  * one signature in `Envelope/Header/Security`, RSA-SHA256 over exclusive c14n, that covers the Body and the
  * Timestamp. Everything else is refused, since each freedom of XML signatures has been an attack.
  */
-export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 const OASIS = 'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss';
 export const WSSE = `${OASIS}-wssecurity-secext-1.0.xsd`;
 export const WSU = `${OASIS}-wssecurity-utility-1.0.xsd`;

@@ -1,6 +1,9 @@
 import { DOMParser } from '@xmldom/xmldom';
 import { bankError } from './errors.js';
 
+/** Namespace of SOAP 1.1's envelope. */
+export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
+
 /**
  * XML from outside. Before a parser sees it, the text is scanned: size, depth, number of elements, and that it
  * holds nothing but elements, attributes, text and the five predefined entities. SOAP needs no document type

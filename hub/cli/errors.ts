@@ -1,8 +1,8 @@
 import { ConnectorError, type ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblem } from '../config/types.js';
 import { LogError, type LogErrorCode } from '../log/log.js';
-import { FacadeError } from '../facade/server.js';
-import { Sip2Error } from '../sip2/server.js';
+import { FacadeError } from '../facade/error.js';
+import { Sip2Error } from '../sip2/error.js';
 import { SinkError } from '../sink/error.js';
 import { DevBrokerError } from '../operate/broker-error.js';
 import { LocalSocketError, type LocalErrorCode } from '../operate/local-socket.js';

@@ -1,5 +1,5 @@
-import type { FacadeError } from '../facade/server.js';
-import type { Sip2Error } from '../sip2/server.js';
+import type { FacadeError } from '../facade/error.js';
+import type { Sip2Error } from '../sip2/error.js';
 import type { ConnectorErrorCode } from '../../connectors/sdk.js';
 import type { ConfigProblemCode } from '../config/types.js';
 import type { LogErrorCode } from '../log/log.js';

@@ -4,6 +4,7 @@ import ajvFormats from 'ajv-formats';
 import { packagePath } from '../package-root.js';
 import type { Path, SourceDocument } from './document.js';
 import { nearest } from './nearest.js';
+import { askedOf } from './schema-asked.js';
 import { isSecretPath, type SchemaObject } from './schema-walk.js';
 import type { ConfigProblem } from './types.js';
 
@@ -26,6 +27,8 @@ export function checkSchema(
   data: unknown,
   base: Path,
 ): ConfigProblem[] {
+  if (compile(askedOf(schema, data))(data)) return [];
+  // What would have been right is said by the whole schema.
   const validate = compile(schema);
   if (validate(data)) return [];
   if (convertReplaced(validate.errors ?? [], data, document, base) && validate(data)) return [];

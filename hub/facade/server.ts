@@ -14,6 +14,7 @@ import type { RequestKind } from './admission.js';
 import { limitConnections } from './connections.js';
 import type { TurnedAway } from './connections.js';
 import { TlsFiles, type TlsPaths } from '../operate/tls-files.js';
+import { FacadeError } from './error.js';
 import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -27,18 +28,6 @@ const TLS_MIN = 'TLSv1.2' as const;
 const GRACE_MS = 5_000;
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-
-export class FacadeError extends Error {
-  override readonly name = 'FacadeError';
-  constructor(
-    readonly code: 'NOT_LOOPBACK' | 'NOT_ENCRYPTED' | 'PORT_IN_USE' | 'LISTEN_FAILED' | 'TLS_FILES',
-    message: string,
-    readonly retry: 'now' | 'later' | 'never',
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
 
 export interface FacadeServer {
   readonly host: string;

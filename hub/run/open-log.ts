@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { TOPICS } from '../../contracts/types.js';
 import type { Config } from '../config/types.js';
 import { openEmbeddedLog } from '../log/embedded/index.js';
-import { openKafkaLog } from '../log/kafka/kafka-log.js';
 import type { Log } from '../log/log.js';
 import { readFileSync } from 'node:fs';
 
@@ -31,6 +30,8 @@ export async function openLog(config: Config, options: OpenLogOptions = {}): Pro
     });
   }
   const { brokers, prefix, clientId, replicationFactor, ssl, sasl } = config.log;
+  // A large client, which nobody with an embedded log needs.
+  const { openKafkaLog } = await import('../log/kafka/kafka-log.js');
   return openKafkaLog({
     brokers,
     prefix,

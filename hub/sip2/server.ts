@@ -12,6 +12,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import type { Server as TlsServer } from 'node:tls';
 import type { Sip2Config } from '../config/types.js';
+import { Sip2Error } from './error.js';
 import { LineSplitter } from './framing.js';
 import type { Line } from './framing.js';
 import { createSession } from './session.js';
@@ -24,18 +25,6 @@ const LINGER_MS = 1_000;
 const GRACE_MS = 5_000;
 const RELOAD_EVERY_MS = 60_000;
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
-export class Sip2Error extends Error {
-  override readonly name = 'Sip2Error';
-  constructor(
-    readonly code: 'NOT_ENCRYPTED' | 'PORT_IN_USE' | 'LISTEN_FAILED' | 'TLS_FILES',
-    message: string,
-    readonly retry: 'now' | 'later' | 'never',
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
 
 export type CutReason =
   | 'CONNECTIONS'
