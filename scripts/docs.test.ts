@@ -19,7 +19,9 @@ const PAGES = [
   'README.md',
   'README.zh-CN.md',
   'campus/README.md',
+  'examples/clients/README.md',
   'examples/consumers/README.md',
+  'examples/controller/README.md',
   ...markdownIn('docs'),
 ];
 

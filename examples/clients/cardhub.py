@@ -1,7 +1,7 @@
 """What systems of a campus ask the hub, with Python's standard library alone (3.9 or later).
 
 Start the demo first: npx cardhub demo
-    python3 examples/clients/cardhub.py [http://127.0.0.1:8080]
+    python3 examples/clients/cardhub.py [http://127.0.0.1:8080 [TOKEN]]
 """
 
 import json
@@ -63,8 +63,8 @@ class Cardhub:
         return error
 
 
-def main(url):
-    hub = Cardhub(url)
+def main(url, token=None):
+    hub = Cardhub(url, token)
     card = {"type": "card", "id": "core:1000000220"}
     door = {"type": "door", "id": "gate:D-00000"}
 
@@ -104,4 +104,4 @@ def main(url):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080")
+    main(*sys.argv[1:] or ["http://127.0.0.1:8080"])

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """An offline door controller: fetches its signed allow list, verifies it, and decides without the hub.
 
-    allow_list.py URL CONTROLLER [--token TOKEN] [--state FILE]  fetch (a delta, if FILE holds a list), verify, confirm
-    allow_list.py --state FILE --card NUMBER --door N [--at EPOCH]  decide from what FILE holds; exit code 0 or 1
+    allow_list.py URL CONTROLLER [--token-file FILE] [--state FILE]  fetch (a delta, if the state is a list), verify, confirm
+    allow_list.py --state FILE --card NUMBER --door N [--at EPOCH]   decide from what the state holds, without the hub
+    allow_list.py --state FILE --show N                              the first N entries of it
+
+Exit codes: 0 done, or open; 1 closed; 2 called wrongly; 3 no answer, try again later; 4 the hub refuses; 5 the list is
+not to be trusted. After 3, 4 and 5 the state is what it was: the controller goes on with the list that it holds.
 
 Nothing but the standard library. A real controller takes ES256 from its own library; `verify_es256` below is the
 textbook form (FIPS 186-5, 6.4.2), good enough to show what is verified: it handles public data only.
@@ -11,7 +15,9 @@ textbook form (FIPS 186-5, 6.4.2), good enough to show what is verified: it hand
 import argparse
 import base64
 import hashlib
+import http.client
 import json
+import os
 import sys
 import time
 import urllib.error
@@ -26,6 +32,21 @@ G = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
+
+CLOSED, USAGE, NO_ANSWER, REFUSED, UNTRUSTED = 1, 2, 3, 4, 5
+ADVICE = {
+    401: "give the key of this controller's client with --token-file",
+    403: "its client needs the scope `controller` and the purpose `door` in hub.yaml",
+    404: "its name and all its doors must stand in the agreement of this client (hub.yaml)",
+}
+
+
+class Failure(Exception):
+    """What went wrong and what to do, in one line."""
+
+    def __init__(self, exit_code, message):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def add(a, b):
@@ -155,10 +176,28 @@ def call(url, token, method="GET", body=None, headers=None):
     except urllib.error.HTTPError as error:
         if error.code == 304:
             return 304, {}, None
-        raise
+        raise refusal(error) from None
+    except (ValueError, http.client.HTTPException):
+        raise Failure(NO_ANSWER, f"{url} does not answer as a hub does: is the address right?") from None
+    except OSError as cause:
+        why = getattr(cause, "reason", cause)
+        raise Failure(NO_ANSWER, f"no answer from {url} ({why}): is the hub running there? try again") from None
 
 
-def fetch(base, controller, token, held):
+def refusal(error):
+    try:
+        problem = json.loads(error.read())
+        said = f"{error.code} {problem['code']}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        said = str(error.code)
+    if error.code == 429 or error.code >= 500:
+        wait = error.headers.get("Retry-After", "a few")
+        return Failure(NO_ANSWER, f"the hub cannot answer now ({said}): try again after {wait} seconds")
+    advice = ADVICE.get(error.code, "see docs/controllers.md")
+    return Failure(REFUSED, f"the hub refuses ({said}): {advice}")
+
+
+def fetch(base, controller, token, held, at):
     path = f"{base}/v1/controllers/{controller}"
     url = f"{path}/allow-list"
     headers = {}
@@ -169,24 +208,83 @@ def fetch(base, controller, token, held):
     if status == 304:
         return held
     _, _, jwks = call(f"{base}/v1/controllers/jwks.json", token)
-    claims = verified(answer["statement"], jwks, controller)
     try:
-        taken = apply(held, answer, claims)
-    except ValueError:
-        if held is None:
-            raise
-        return fetch(base, controller, token, None)
+        claims = verified(answer["statement"], jwks, controller)
+        try:
+            taken = apply(held, answer, claims)
+        except ValueError:
+            if held is None:
+                raise
+            return fetch(base, controller, token, None, at)
+    except (ValueError, KeyError, TypeError, AttributeError) as cause:
+        message = f"the list is not to be trusted ({cause}): nothing was taken over; tell who runs the hub"
+        raise Failure(UNTRUSTED, message) from None
+    if at >= claims["exp"]:
+        message = f"the list ended at {clock(claims['exp'])} and it is {clock(at)} here: set this clock, or the hub's"
+        raise Failure(UNTRUSTED, message)
     taken["etag"] = answered.get("etag") or answered.get("ETag") or ""
-    call(f"{path}/confirmation", token, "PUT", {"version": claims["version"]})
     return taken
+
+
+def clock(at):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def load(path):
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            held = json.load(file)
+        held["claims"]["version"], held["claims"]["exp"], held["claims"]["doors"], held["entries"], held["profiles"]
+        return held
     except FileNotFoundError:
         return None
+    except (ValueError, KeyError, TypeError, OSError) as cause:
+        raise Failure(UNTRUSTED, f"{path} cannot be read as a list ({cause}): remove it and fetch again") from None
+
+
+def save(path, held):
+    """Whole or not at all: a controller may lose its power at any moment."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(held, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+
+
+def token_of(asked):
+    if asked.token_file is None:
+        return asked.token
+    try:
+        with open(asked.token_file, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as cause:
+        raise Failure(USAGE, f"--token-file: {cause.strerror}: {asked.token_file}") from None
+
+
+def decide(held, asked, at):
+    if held is None:
+        print(f"no list in {asked.state}: fetch one first", file=sys.stderr)
+    elif at >= held["claims"]["exp"]:
+        print(f"the list ended at {clock(held['claims']['exp'])}: fetch a new one", file=sys.stderr)
+    answer = allows(held, asked.card, asked.door, at)
+    print("open" if answer else "closed")
+    return 0 if answer else CLOSED
+
+
+def renew(held, asked, at):
+    base, token = asked.url.rstrip("/"), token_of(asked)
+    try:
+        taken = fetch(base, asked.controller, token, held, at)
+    except Failure:
+        if held is not None and at >= held["claims"]["exp"]:
+            print(f"the list that is held ended at {clock(held['claims']['exp'])}: nobody enters", file=sys.stderr)
+        raise
+    claims = taken["claims"]
+    save(asked.state, taken)
+    # Only now: what was confirmed must be held.
+    call(f"{base}/v1/controllers/{asked.controller}/confirmation", token, "PUT", {"version": claims["version"]})
+    print(f"version {claims['version']}, {len(taken['entries'])} cards, good until {clock(claims['exp'])}")
+    return 0
 
 
 def main():
@@ -194,24 +292,31 @@ def main():
     parser.add_argument("url", nargs="?")
     parser.add_argument("controller", nargs="?")
     parser.add_argument("--token", default="")
+    parser.add_argument("--token-file")
     parser.add_argument("--state", default="allow-list.json")
     parser.add_argument("--card")
     parser.add_argument("--door")
-    parser.add_argument("--at", type=float)
+    parser.add_argument("--show", type=int)
+    parser.add_argument("--at", type=float, help="epoch seconds, in place of this machine's clock")
     asked = parser.parse_args()
+    if (asked.card is None) != (asked.door is None):
+        parser.error("expected --card and --door together")
+    if asked.card is None and asked.show is None and asked.controller is None:
+        parser.error("expected the URL of the hub and the name of the controller, or --card and --door")
+    at = time.time() if asked.at is None else asked.at
     held = load(asked.state)
     if asked.card is not None:
-        at = time.time() if asked.at is None else asked.at
-        answer = allows(held, asked.card, asked.door, at)
-        print("open" if answer else "closed")
-        return 0 if answer else 1
-    held = fetch(asked.url.rstrip("/"), asked.controller, asked.token, held)
-    with open(asked.state, "w", encoding="utf-8") as file:
-        json.dump(held, file)
-    claims = held["claims"]
-    print(f"version {claims['version']}, {len(held['entries'])} cards, good until {claims['exp']}")
-    return 0
+        return decide(held, asked, at)
+    if asked.show is not None:
+        for number, doors in sorted((held or {"entries": {}})["entries"].items())[: asked.show]:
+            print(number, doors)
+        return 0
+    return renew(held, asked, at)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"allow_list.py: {failure}", file=sys.stderr)
+        sys.exit(failure.exit_code)

@@ -19,6 +19,8 @@ interface Options {
 }
 
 const DESK_PORT = 6001;
+/** A week: a timer cannot wait for much more than three. */
+const SECONDS_MAX = 604_800;
 
 /** `cardhub demo`: the simulated campus, the hub, and what happens, in one terminal. */
 export function register(program: Command, frame: Frame): void {
@@ -41,7 +43,8 @@ export function register(program: Command, frame: Frame): void {
 }
 
 async function demo(call: Call<Options>): Promise<ExitCode> {
-  const { frame, options } = call;
+  const { frame } = call;
+  const figures = figuresOf(call.options);
   const dir = resolve(frame.cwd, frame.env['CARDHUB_DATA'] ?? 'data', 'demo');
   (await import('../log/embedded/folder.js')).makeFolder(dir);
   const ending: (() => Promise<unknown>)[] = [];
@@ -50,14 +53,14 @@ async function demo(call: Call<Options>): Promise<ExitCode> {
     const isNew = !existsSync(join(dir, 'campus'));
     const campus = await startCampus({
       dir: join(dir, 'campus'),
-      seed: wholeNumber('--seed', options.seed, 0),
-      people: wholeNumber('--people', options.people, 50),
+      seed: figures.seed,
+      people: figures.people,
       life: { perHour: 20 },
     });
     ending.push(() => campus.close());
     if (isNew) (await import('../demo/first-day.js')).liveFirst(campus);
-    const brokers = options.kafka === true ? await broker(call, dir, ending) : undefined;
-    await play(call, dir, campus, brokers, ending);
+    const brokers = call.options.kafka === true ? await broker(call, dir, ending) : undefined;
+    await play(call, { dir, campus, brokers, ...figures }, ending);
     return EXIT.ok;
   } finally {
     if (ending.length > 1) call.out.line('\nStopping… 正在停止……');
@@ -66,20 +69,45 @@ async function demo(call: Call<Options>): Promise<ExitCode> {
   }
 }
 
+/** What the options say in numbers; a wrong one is refused before anything starts. */
+interface Figures {
+  readonly seed: number;
+  readonly people: number;
+  /** As wanted; 0: any free one. */
+  readonly wanted: number;
+  readonly forMs: number | undefined;
+}
+
+function figuresOf({ seed, people, port, for: seconds }: Options): Figures {
+  return {
+    seed: wholeNumber('--seed', seed, 0, Number.MAX_SAFE_INTEGER),
+    people: wholeNumber('--people', people, 50, 1_000_000),
+    wanted: wholeNumber('--port', port, 0, 65_535),
+    forMs: seconds === undefined ? undefined : wholeNumber('--for', seconds, 1, SECONDS_MAX) * 1_000,
+  };
+}
+
+interface Stage extends Figures {
+  readonly dir: string;
+  readonly campus: Campus;
+  readonly brokers: string | undefined;
+}
+
 async function play(
   call: Call<Options>,
-  dir: string,
-  campus: Campus,
-  brokers: string | undefined,
+  { dir, campus, brokers, wanted, forMs }: Stage,
   ending: (() => Promise<unknown>)[],
 ): Promise<void> {
-  const { frame, out, options } = call;
-  const { writeDemoConfig } = await import('../demo/campus-config.js');
-  const port = wholeNumber('--port', options.port, 0);
+  const { frame, out } = call;
+  const [{ writeDemoConfig }, { freePort }] = await Promise.all([
+    import('../demo/campus-config.js'),
+    import('../demo/port.js'),
+  ]);
+  const port = await freePort(wanted);
   const { demoDesk } = await import('../demo/library-desk.js');
-  const desk = await demoDesk(port === 0 ? 0 : DESK_PORT);
+  const desk = await demoDesk(wanted === 0 ? 0 : DESK_PORT);
   const log = brokers === undefined ? {} : { brokers };
-  const written = { dir, campus, systems: 'all', ...log } as const;
+  const written = { dir, campus, systems: 'all', clients: true, ...log } as const;
   const path = writeDemoConfig({ ...written, port, desk });
   const remarks = (await import('../demo/systems.js')).keepRemarks();
   const stop = new AbortController();
@@ -88,13 +116,12 @@ async function play(
   const { facade, libraryDesk } = runtime;
   // For commands that ask the facade: another port than was wanted may have been free.
   writeDemoConfig({ ...written, port: facade.port, desk: { ...desk, port: libraryDesk?.port ?? 0 } });
-  if (port !== 0 && facade.port !== port)
+  if (wanted !== 0 && facade.port !== wanted)
     out.line(
-      `Port ${port} is taken, so the facade is on ${facade.port}. 端口 ${port} 已被占用，改用 ${facade.port}。`,
+      `Port ${wanted} is taken, so the facade is on ${facade.port}. 端口 ${wanted} 已被占用，改用 ${facade.port}。`,
     );
   const signals = [frame.signal, stop.signal];
-  if (options.for !== undefined)
-    signals.push(AbortSignal.timeout(wholeNumber('--for', options.for, 1) * 1_000));
+  if (forMs !== undefined) signals.push(AbortSignal.timeout(forMs));
   const signal = AbortSignal.any(signals);
   try {
     out.line(`Simulated campus 模拟校园: ${campus.summary().people} people, control ${campus.urls.control}`);
@@ -103,6 +130,8 @@ async function play(
     if (brokers !== undefined) ending.push(consumer(runtime, brokers, call));
     commands(call, relative(frame.cwd, path) || path, facade.url, pair);
     await askDesk(runtime, pair, out);
+    const { tellClients } = await import('./demo-clients.js');
+    tellClients({ out, cwd: frame.cwd, dir, url: facade.url });
     faultCommands(campus, out);
     out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
     await (await import('./demo-watch.js')).watchSystems({ runtime, remarks, out, now: frame.now, signal });
@@ -246,8 +275,8 @@ function consumer(
   return async () => (await stopping)();
 }
 
-function wholeNumber(option: string, text: string, least: number): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= least) return number;
-  throw new CliError('USAGE', `${option}: expected a whole number from ${least}, got ${text}`);
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new CliError('USAGE', `${option}: expected a whole number from ${least} to ${most}, got ${text}`);
 }

@@ -82,11 +82,17 @@ describe('clients of hub.yaml', () => {
     expect(found).toHaveLength(1);
   });
 
-  it('cannot be beside an open facade, and need a name of the hub where they have tokens', () => {
+  it('cannot be beside a facade that is open to others, and need a name of the hub where they have tokens', () => {
     expect(problems({ desk }, {})[0]).toMatch(/^clients\.desk\.credentials: expected facade\.publicUrl/);
     expect(problems({ gate }, {})).toEqual([]);
     expect(problems({ desk, gate })).toEqual([]);
-    expect(problems({ gate }, { open: true })[0]).toMatch(/^facade\.open: expected either/);
+    expect(problems({ gate }, { open: true, host: '0.0.0.0' })[0]).toMatch(/^facade\.open: expected either/);
+    expect(problems({ gate }, { open: true })).toEqual([]); // to try them out
+    expect(problems({ desk }, { publicUrl: 'http://127.0.0.1:8080' })).toEqual([]);
+    expect(problems({ desk }, { publicUrl: 'http://cards.example.edu' })[0]).toMatch(/^facade\.publicUrl/);
+    expect(problems({ desk }, { publicUrl: 'http://127.0.0.1.example.edu' })[0]).toMatch(
+      /^facade\.publicUrl/,
+    );
     expect(problems({}, { tokenLifetime: '2h' })[0]).toMatch(/at most 1h/);
   });
 });

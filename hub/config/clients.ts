@@ -17,6 +17,8 @@ interface RawClient extends Omit<ClientConfig, 'id' | 'credentials' | 'untilMs' 
   readonly until?: string;
 }
 
+/** Who brings no credential may be let in beside clients here only; absent: the default. */
+const LOOPBACK: ReadonlySet<unknown> = new Set([undefined, '127.0.0.1', '::1', 'localhost']);
 const TOKEN_LIFETIME_MS_MAX = 3_600_000;
 /** What a key that never changes may ask for. */
 const STATIC_SCOPES: ReadonlySet<unknown> = new Set(['decide', 'controller']);
@@ -72,8 +74,9 @@ export function checkClients(document: SourceDocument): ConfigProblem[] {
     const known = Object.keys(asBlock(facade[section]));
     problems.push(...checkReference(document, { path, name, known, what: `one of facade.${section}` }));
   };
-  if (clients.length > 0 && facade['open'] === true) {
-    const message = 'expected either facade.open or clients: an open facade asks nobody who they are';
+  if (clients.length > 0 && facade['open'] === true && !LOOPBACK.has(facade['host'])) {
+    const message =
+      'expected either facade.open or clients on an address beyond the loopback: an open facade asks nobody who they are';
     report('BAD_VALUE', ['facade', 'open'], message);
   }
   const lifetime = typeof facade['tokenLifetime'] === 'string' ? parseDuration(facade['tokenLifetime']) : 0;

@@ -85,7 +85,7 @@ export interface FacadeConfig {
   readonly host: string;
   readonly port: number;
   readonly registry: boolean;
-  /** `https://…`, without a slash at the end; undefined: no AuthZEN metadata. */
+  /** `https://…` (`http://` on the loopback), without a slash at the end; undefined: no AuthZEN metadata. */
   readonly publicUrl: string | undefined;
   /** Answers everybody, said on purpose. */
   readonly open: boolean;

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { Campus } from '../../campus/main.js';
 import { roomMapCsv } from '../../campus/power/room-map.js';
 import { campusBanks, campusSources, doorSources } from './campus-sources.js';
+import { demoClients } from './clients.js';
 
 export interface DemoConfigOptions {
   readonly dir: string;
@@ -15,12 +16,14 @@ export interface DemoConfigOptions {
   readonly port: number;
   /** The `sip2` section; absent: no library desk. */
   readonly desk?: object;
+  /** Clients and a controller beside whoever brings no credential (`clients.ts`); needs a port that is known. */
+  readonly clients?: boolean;
 }
 
 /**
  * Writes the hub.yaml of the demo, so that every command works on it with `-c`. The keys in it are the
  * simulated campus's own and open nothing else, so they stand in the file; a real one takes them from the
- * environment.
+ * environment. Secrets of the demo's clients do not: it has their digests.
  */
 export function writeDemoConfig(options: DemoConfigOptions): string {
   const { campus, dir } = options;
@@ -32,7 +35,11 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
       options.brokers === undefined
         ? { engine: 'embedded' }
         : { engine: 'kafka', brokers: [options.brokers], prefix: 'demo.' },
-    facade: { host: '127.0.0.1', port: options.port },
+    facade: {
+      ...{ host: '127.0.0.1', port: options.port },
+      ...(options.clients === true && { publicUrl: `http://127.0.0.1:${options.port}`, open: true }),
+    },
+    ...(options.clients === true && demoClients(dir)),
     ...(options.desk === undefined ? {} : { sip2: options.desk }),
     sources: options.systems === 'all' ? campusSources(campus) : doorSources(campus),
     ...(options.systems === 'all' && { banks: campusBanks() }),

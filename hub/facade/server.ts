@@ -122,7 +122,7 @@ function refuseUnsafe({ host, guarded = false, open = false, plaintext = false, 
 }
 
 function noticeOf({ guarded = false, open = false, host }: FacadeAddress): string {
-  if (guarded) return 'clients of hub.yaml only';
+  if (guarded) return open ? 'loopback only, clients of hub.yaml and everybody' : 'clients of hub.yaml only';
   const where = LOOPBACK.has(host) ? 'loopback only, since no clients are configured' : 'open to everybody';
   return open ? 'open to everybody who can reach it (facade.open)' : where;
 }

@@ -39,9 +39,10 @@ export async function openRights(config: Config, options: RightsOptions): Promis
   const { view, now } = options;
   const { publicUrl } = config.facade;
   const clients = new Clients(configs, (door) => view.door(door)?.groups ?? []);
-  const open = config.clients.length === 0;
+  const named = config.clients.length > 0;
+  const open = !named || config.facade.open;
   const issued =
-    publicUrl === undefined || open ? undefined : await openTokens(config, publicUrl, clients, now);
+    publicUrl === undefined || !named ? undefined : await openTokens(config, publicUrl, clients, now);
   const access = new ClientAccess({
     ...{ clients, now, open, verifier: issued?.tokens, proxies: config.facade.proxies },
   });
@@ -117,9 +118,9 @@ export function rightsHandlers(
     'client-switch': switchHandler(switchParts(hub), journal, rights?.clients, hub.now),
     /** The `clients` of hub.yaml as the command line has read and checked them; tenants' tokens stay. */
     'clients-reload': async (body) => {
-      const { clients, access } = needed();
+      const { clients } = needed();
       const configs = body as readonly ClientConfig[];
-      if (access.open || configs.length === 0) {
+      if (hub.config.clients.length === 0 || configs.length === 0) {
         throw new RightsError(
           'whether there are clients at all is settled at the start: start the hub again',
         );

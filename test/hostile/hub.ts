@@ -20,23 +20,36 @@ const ERRORS_MAX = 20;
 
 export interface HubUnderFire {
   readonly ready: HubReady;
+  /** Folder of its hub.yaml. */
+  readonly dir: string;
   /** What the hub noted as errors, the first ones. */
   readonly errors: readonly string[];
   stop(): Promise<void>;
 }
 
-/** @param systems `doors`: card core and doors alone, which is up soonest */
+/**
+ * @param systems `doors`: card core and doors alone, which is up soonest
+ * @param as `demo`: with its clients and its controller, by the machine's clock
+ */
 export async function startUnderFire(
   people: number,
   seed: number,
   systems: 'all' | 'doors',
+  as: 'fire' | 'demo' = 'fire',
 ): Promise<HubUnderFire> {
   const dir = mkdtempSync(join(tmpdir(), 'cardhub-hostile-'));
   // Minutes pass in a second, so that a client that tries numbers out is answered again soon and often.
-  const clock = { now: MORNING, rate: 60 };
+  const clock = as === 'demo' ? {} : { now: MORNING, rate: 60 };
   const campus = await startCampus({ dir: join(dir, 'campus'), seed, people, life: false, clock });
   liveFirst(campus);
-  const path = writeDemoConfig({ dir, campus, systems, port: 0, desk: await demoDesk(0) });
+  const path = writeDemoConfig({
+    dir,
+    campus,
+    systems,
+    port: 0,
+    desk: await demoDesk(0),
+    clients: as === 'demo',
+  });
   const loaded = loadConfig(path, { env: {}, specs: Object.values(connectors).map(({ spec }) => spec) });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const errors: string[] = [];
@@ -61,5 +74,5 @@ export async function startUnderFire(
     await campus.close();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { ready, errors, stop };
+  return { ready, dir, errors, stop };
 }
