@@ -3,12 +3,13 @@
  * card core and the power vendors that belong to the bank. Filled from the log, bounded by days.
  */
 import type { BankEntry, BankFile, PowerPurchase, TopUp } from '../../contracts/types.js';
-import type { BookEntry, DayOfBooks } from '../../transforms/bank-match.js';
+import type { DayOfBooks } from '../../transforms/bank-match.js';
 import type { MatchedDay } from '../../transforms/recon-case.js';
 import { matchDay } from '../../transforms/bank-match.js';
 import { businessDate } from '../../transforms/time.js';
 import type { BankConfig } from '../config/types.js';
-import { HashWindow } from '../tables/hash-window.js';
+import type { Holding } from '../tables/holding.js';
+import { DayRows, PaymentTable, type Payment, type Row } from './bank-tables.js';
 
 /**
  * How many days the two books may be apart about a payment. A row finds its payment within so many days, a reversal
@@ -16,28 +17,7 @@ import { HashWindow } from '../tables/hash-window.js';
  */
 export const REACH_DAYS = 3;
 
-/** Payments that had not ended when their days were forgotten: so many are known at least, to pass over what follows. */
-const UNENDED_MAX = 300_000;
-
 type Book = 'CORE' | 'VENDOR';
-
-interface Row extends BookEntry {
-  readonly book: Book | 'REVERSAL' | null;
-  readonly digest: string;
-}
-
-/** A payment of the other book, folded from its steps. */
-interface Payment {
-  readonly key: string;
-  readonly reference: string;
-  amountFen: number;
-  occurredAt: number;
-  businessDate: number;
-  booked: boolean;
-  /** No step is expected any more. */
-  ended: boolean;
-  channel: string | null;
-}
 
 const NOT_BOOKED = new Set<TopUp['stage']>(['REFUSED', 'REVERSED']);
 const BOOKED = new Set<TopUp['stage']>(['PENDING_CLAIM', 'CLAIMED']);
@@ -46,8 +26,8 @@ const ENDED_ORDER = new Set(['DELIVERED', 'FAILED']);
 
 export class BankBooks {
   readonly #files = new Map<number, BankFile>();
-  readonly #rows = new Map<number, Map<string, Row>>();
-  readonly #payments = { CORE: new Payments(), VENDOR: new Payments() };
+  readonly #rows = new Map<number, DayRows>();
+  readonly #payments = { CORE: new PaymentTable(), VENDOR: new PaymentTable() };
   /** Days whose books have changed since `takeChanged`. */
   readonly #changed = new Set<number>();
   #from = Number.NEGATIVE_INFINITY;
@@ -56,6 +36,15 @@ export class BankBooks {
     /** Last day that is wanted; what lies near it is kept too. */
     readonly until = Number.POSITIVE_INFINITY,
   ) {}
+
+  holdings(): Holding[] {
+    return [...Object.values(this.#payments), ...this.#rows.values()].map((table) => table.holding());
+  }
+
+  /** Nothing is being matched: what was made for it is let go. */
+  rest(): void {
+    for (const rows of this.#rows.values()) rows.rest();
+  }
 
   get from(): number {
     return this.#from;
@@ -92,9 +81,9 @@ export class BankBooks {
 
   addRow(row: BankEntry): void {
     if (row.source !== this.bank.source || !this.#wanted(row.settleDate)) return;
-    const day = this.#rows.get(row.settleDate) ?? new Map<string, Row>();
+    const day = this.#rows.get(row.settleDate) ?? new DayRows();
     this.#rows.set(row.settleDate, day);
-    day.set(row.eventId, rowOf(row));
+    day.put(row);
     this.#touch(row.settleDate);
   }
 
@@ -133,7 +122,8 @@ export class BankBooks {
 
   /** Rows of the newest issue of the day's file that are on the log. */
   rowCount(day: number): number {
-    return this.#newestIssue(day).length;
+    const digest = this.#files.get(day)?.digest ?? null;
+    return digest === null ? 0 : (this.#rows.get(day)?.count(digest) ?? 0);
   }
 
   /** @param isWhole false: rows of the file are not on the log, so what it lacks proves nothing */
@@ -167,7 +157,7 @@ export class BankBooks {
     }
     const named = new Set([...bankBeside, ...bank.map(({ reference }) => reference)]);
     const local: Payment[] = [];
-    for (const payment of this.#payments[counterpart].near(day)) {
+    for (const payment of this.#payments[counterpart].between(day - REACH_DAYS, day + REACH_DAYS)) {
       if (!this.#belongs(payment, counterpart) && !named.has(payment.reference)) continue;
       const taken = beside.get(payment.reference) ?? 0;
       if (taken > 0) beside.set(payment.reference, taken - 1);
@@ -196,11 +186,9 @@ export class BankBooks {
     });
   }
 
-  #newestIssue(day: number): Row[] {
+  #newestIssue(day: number): readonly Row[] {
     const digest = this.#files.get(day)?.digest ?? null;
-    if (digest === null) return [];
-    const rows = [...(this.#rows.get(day)?.values() ?? [])].filter((row) => row.digest === digest);
-    return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return digest === null ? [] : (this.#rows.get(day)?.issue(digest) ?? []);
   }
 
   #belongs({ key, channel }: Payment, book: Book): boolean {
@@ -213,9 +201,10 @@ export class BankBooks {
     const payments = this.#payments[book];
     const reference = key.slice(source.length + 1);
     // A payment after the last day wanted cannot become older.
-    if (!payments.has(key) && (payments.isForgotten(key) || businessDate(at) > this.until + REACH_DAYS))
+    const known = payments.get(key);
+    if (known === undefined && (payments.isForgotten(key) || businessDate(at) > this.until + REACH_DAYS))
       return;
-    const payment = payments.get(key) ?? newPayment(key, reference, at);
+    const payment = known ?? newPayment(key, reference, at);
     const before = { ...payment };
     apply(payment);
     payment.occurredAt = Math.min(payment.occurredAt, at);
@@ -241,74 +230,3 @@ const newPayment = (key: string, reference: string, at: number): Payment => ({
   ...{ key, reference, amountFen: -1, occurredAt: at, businessDate: businessDate(at) },
   ...{ booked: false, ended: false, channel: null },
 });
-
-/** Payments by key and by day. */
-class Payments {
-  readonly #byKey = new Map<string, Payment>();
-  readonly #byDay = new Map<number, Set<Payment>>();
-  readonly #unended = new HashWindow(UNENDED_MAX);
-
-  get(key: string): Payment | undefined {
-    return this.#byKey.get(key);
-  }
-
-  has(key: string): boolean {
-    return this.#byKey.has(key);
-  }
-
-  /** It belongs to a day that is forgotten, and had not ended then. */
-  isForgotten(key: string): boolean {
-    return this.#unended.get(key) !== undefined;
-  }
-
-  put(payment: Payment, dayBefore: number): void {
-    this.#byKey.set(payment.key, payment);
-    if (dayBefore !== payment.businessDate) this.#byDay.get(dayBefore)?.delete(payment);
-    const day = this.#byDay.get(payment.businessDate) ?? new Set<Payment>();
-    this.#byDay.set(payment.businessDate, day.add(payment));
-  }
-
-  /** In order of time: which of two payments with one reference is the first does not depend on the log's order. */
-  near(day: number): Payment[] {
-    const found: Payment[] = [];
-    for (let near = day - REACH_DAYS; near <= day + REACH_DAYS; near += 1) {
-      found.push(...(this.#byDay.get(near) ?? []));
-    }
-    return found.sort((a, b) => a.occurredAt - b.occurredAt || (a.key < b.key ? -1 : 1));
-  }
-
-  /** Of one that has not ended the key stays known: its next step would look like a payment of that step's day. */
-  forgetBefore(day: number): void {
-    for (const [old, payments] of this.#byDay) {
-      if (old >= day) continue;
-      for (const payment of payments) {
-        if (!payment.ended) this.#unended.set(payment.key, 1);
-        this.#byKey.delete(payment.key);
-      }
-      this.#byDay.delete(old);
-    }
-  }
-}
-
-function rowOf(row: BankEntry): Row {
-  return {
-    key: row.eventId,
-    reference: row.cardReference ?? row.bankReference,
-    ...(row.cardReference === null ? { unreferenced: true as const } : {}),
-    amountFen: row.amountFen,
-    occurredAt: row.occurredAt,
-    businessDate: row.businessDate,
-    booked: true,
-    bankReference: row.bankReference,
-    personKey: row.personKey,
-    book:
-      row.kind === 'LOAD'
-        ? 'CORE'
-        : row.kind === 'POWER'
-          ? 'VENDOR'
-          : row.kind === 'REVERSAL'
-            ? 'REVERSAL'
-            : null,
-    digest: row.fileDigest,
-  };
-}

@@ -22,6 +22,7 @@ import { endOfDay, formatDate } from '../../transforms/time.js';
 import type { BankConfig } from '../config/types.js';
 import type { Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
+import type { Holding } from '../tables/holding.js';
 import { BankBooks } from './bank-books.js';
 import { decisionRecord, orderIn } from './case-decisions.js';
 import type { CaseWriter } from './case-writer.js';
@@ -86,6 +87,19 @@ export class BankMatching {
   async run(writer: CaseWriter, settled: boolean): Promise<DayReport[]> {
     await this.#read();
     await this.#decide(writer);
+    try {
+      return await this.#matchAll(writer, settled);
+    } finally {
+      this.#all((books) => books.rest());
+    }
+  }
+
+  /** What the books hold in memory. */
+  holdings(): Holding[] {
+    return this.#banks.flatMap((books) => books.holdings());
+  }
+
+  async #matchAll(writer: CaseWriter, settled: boolean): Promise<DayReport[]> {
     const reports: DayReport[] = [];
     for (const [i, books] of this.#banks.entries()) {
       const waiting = this.#waiting[i] as Set<number>;

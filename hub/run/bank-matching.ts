@@ -52,6 +52,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
   let owned: AbortSignal | null = null;
   /** Another hub writes: only a new assignment may make this one a writer again. */
   let fenced: LogError | null = null;
+  let books: BankMatching | null = null;
   const turn = turns();
   let wake = new AbortController();
   /** One at a time; a writer that has failed is opened again at the next. */
@@ -76,7 +77,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
       fenced = null;
       const stop = (): void => wake.abort();
       signal.addEventListener('abort', stop, { once: true });
-      let matching = new BankMatching({ ...options, signal });
+      let matching = (books = new BankMatching({ ...options, signal }));
       const queries = new LoadQueries(options.asked, options.now, options.onProblem);
       try {
         while (!signal.aborted) {
@@ -88,7 +89,7 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
             if (error instanceof LogError && (error.code === 'FENCED' || error.retry === 'never'))
               throw error;
             // Days that it had taken up may be unwritten: all is read again.
-            matching = new BankMatching({ ...options, signal });
+            matching = books = new BankMatching({ ...options, signal });
             options.onProblem(error);
           }
           await pause(everyMs, wake.signal);
@@ -97,11 +98,13 @@ export function matchingTask(options: MatchingOptions): MatchingTask {
       } finally {
         signal.removeEventListener('abort', stop);
         owned = null;
+        books = null;
         await turn(async () => undefined);
         await writer?.close().catch(() => undefined);
         writer = null;
       }
     },
+    holdings: () => books?.holdings() ?? [],
     nudge: () => wake.abort(),
     match: (request) => exclusive((open) => matchOne(options, open, request)),
   };

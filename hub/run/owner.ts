@@ -1,7 +1,9 @@
 import { LogError, type Log, type Ownership } from '../log/log.js';
 import type { Directory } from '../sync/directory.js';
 import { runStream, type CommandQueue } from '../sync/runner.js';
+import type { Published } from '../sync/published.js';
 import type { StreamCommand } from '../sync/stream.js';
+import type { Holding } from '../tables/holding.js';
 import type { PlannedStream } from './sources.js';
 
 /**
@@ -29,10 +31,14 @@ export interface OwnedTask {
   readonly id: string;
   /** Ends when aborted, writing no more. @throws LogError FENCED, or what the hub cannot go on with */
   run(signal: AbortSignal): Promise<void>;
+  /** What it holds in memory. */
+  holdings?(): readonly Holding[];
 }
 
 export interface Owner {
   owned(): readonly string[];
+  /** What the streams and tasks that are owned hold in memory, of each its own. */
+  holdings(): readonly Holding[];
   /** Gives a command to the stream's runner. @returns false when this process does not own it. */
   command(id: string, command: StreamCommand): boolean;
   stop(): Promise<void>;
@@ -42,6 +48,7 @@ interface Running {
   readonly stop: AbortController;
   readonly queue: MutableQueue;
   readonly ended: Promise<void>;
+  readonly holdings: () => readonly Holding[];
 }
 
 /** The runners of the streams that are owned right now. */
@@ -61,10 +68,17 @@ class Runners {
     return this.#running.get(id)?.queue;
   }
 
+  holdings(): readonly Holding[] {
+    return [...this.#running.values()].flatMap(({ holdings }) => holdings());
+  }
+
   begin(planned: PlannedStream): void {
     const { id } = planned.deps;
-    this.#start(id, (signal, queue) =>
+    let published: Published | null = null;
+    const holdings = (): readonly Holding[] => published?.holdings() ?? [];
+    this.#start(id, holdings, (signal, queue) =>
       runStream({
+        onRun: (run) => (published = run.published),
         deps: planned.deps,
         signal,
         stillOwner: () => this.owns(id),
@@ -77,10 +91,18 @@ class Runners {
   }
 
   beginTask(task: OwnedTask): void {
-    this.#start(task.id, (signal) => task.run(signal));
+    this.#start(
+      task.id,
+      () => task.holdings?.() ?? [],
+      (signal) => task.run(signal),
+    );
   }
 
-  #start(id: string, run: (signal: AbortSignal, queue: MutableQueue) => Promise<unknown>): void {
+  #start(
+    id: string,
+    holdings: () => readonly Holding[],
+    run: (signal: AbortSignal, queue: MutableQueue) => Promise<unknown>,
+  ): void {
     const stop = new AbortController();
     const queue = commandQueue();
     const ended = run(stop.signal, queue).then(
@@ -91,7 +113,7 @@ class Runners {
         else this.options.onFatal(asError(error));
       },
     );
-    this.#running.set(id, { stop, queue, ended });
+    this.#running.set(id, { stop, queue, ended, holdings });
   }
 
   async end(ids: readonly string[]): Promise<void> {
@@ -139,6 +161,7 @@ export async function startOwner(options: OwnerOptions): Promise<Owner> {
   await join();
   return {
     owned: () => runners.ids(),
+    holdings: () => runners.holdings(),
     command(id, command) {
       const queue = runners.queue(id);
       queue?.put(command);

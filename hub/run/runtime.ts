@@ -42,6 +42,7 @@ import { configuredPolicy, policyRecord, switchRecord, type PolicySwitch } from 
 import { compilePolicy, type PolicyDocument } from '../decide/policy.js';
 import { openTenant, withTenants, type Tenant } from '../facade/tenants.js';
 import { openLibraryDesk } from './library.js';
+import { sumHoldings } from '../tables/holding.js';
 import { replicaName } from './replica.js';
 import { auditedHandlers, handlersOfRight, openAudit, type Audit } from './audit.js';
 import { openBalances, type Balances } from './balances.js';
@@ -135,6 +136,7 @@ export async function startRuntime(config: Config, options: RuntimeOptions): Pro
     const matching = bankMatching(hub, options);
     const owner = await startPulling(hub, view, { matching, controllers }, options, ending);
     intake.attach(owner);
+    watchMemory(metrics, owner);
     ending.push(startMaintenance(hub, rights, options));
     const status = (): HubStatus => statusOf({ hub, view, follower, facade, owner, replica, health });
     const local = await startLocal(
@@ -346,6 +348,16 @@ async function caughtUp(follower: Follower): Promise<void> {
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CAUGHT_UP_MS_MAX)));
   await Promise.race([follower.whenReady.catch(() => undefined), late]);
   clearTimeout(timer);
+}
+
+/** Where the hub's memory goes: what grows with records, by what is held. */
+function watchMemory(metrics: Metrics, owner: Owner): void {
+  const each = (of: 'entries' | 'bytes') => () =>
+    new Map([...sumHoldings(owner.holdings())].map(([what, held]) => [what, held[of]]));
+  const help =
+    'Held in memory by streams and tasks that run here: newest values of a topic, events, books of banks';
+  metrics.gauge('cardhub_held_bytes', `${help}.`, each('bytes'), 'what');
+  metrics.gauge('cardhub_held_entries', `${help}; how many.`, each('entries'), 'what');
 }
 
 /** Null: hub.yaml names no bank to match. */

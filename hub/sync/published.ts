@@ -3,6 +3,7 @@ import { recordHash, type DigestSum } from '../log/digest.js';
 import { LogError, type Log, type StoredRecord, type WrittenOffset } from '../log/log.js';
 import { DigestTable } from '../tables/digest-table.js';
 import { HashWindow, numberOf } from '../tables/hash-window.js';
+import type { Holding } from '../tables/holding.js';
 import { ValueTable } from '../tables/value-table.js';
 
 /**
@@ -46,6 +47,8 @@ export interface EventMemory {
   readonly window: number;
   compare(eventId: string, content: string): 'absent' | 'same' | 'other';
   add(eventId: string, content: string): void;
+  /** What it holds in memory; absent: somebody else counts it. */
+  holding?(): Holding;
 }
 
 /** The newest events of the window: what a stream that pulls needs. */
@@ -59,6 +62,7 @@ export function newestEvents(): EventMemory {
       return before === numberOf(content) ? 'same' : 'other';
     },
     add: (eventId, content) => contents.set(eventId, numberOf(content)),
+    holding: () => ({ what: 'events', entries: contents.count, bytes: contents.heldBytes }),
   };
 }
 
@@ -135,6 +139,16 @@ export class Published {
     const digests = this.#digests.get(topic);
     if (digests === undefined) throw new Error(`${topic} is not owned by this stream`);
     return digests;
+  }
+
+  /** By topic, the events of the window, and their tuples (`repeats`). */
+  holdings(): Holding[] {
+    const tuples = { what: 'repeats', entries: this.#tuples.count, bytes: this.#tuples.heldBytes };
+    const held = [tuples, ...(this.events.holding === undefined ? [] : [this.events.holding()])];
+    for (const [what, { size, heldBytes }] of [...this.#kept, ...this.#digests]) {
+      held.push({ what, entries: size, bytes: heldBytes });
+    }
+    return held;
   }
 
   isEmpty(topic: string): boolean {

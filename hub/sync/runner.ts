@@ -30,6 +30,8 @@ export interface RunnerOptions {
   /** Streams that must have been recorded before this one starts (rule 8). */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   readonly commands?: CommandQueue;
+  /** Told of each run that is begun. */
+  readonly onRun?: (run: StreamRun) => void;
 }
 
 export interface CommandQueue {
@@ -54,6 +56,7 @@ export async function runStream(options: RunnerOptions): Promise<StreamRun | nul
           run = await StreamRun.open(deps, { wantListing });
           if (run.progress.sequence > stands.sequence) stands.failures = 0;
           stands.sequence = run.progress.sequence;
+          options.onRun?.(run);
         }
         wantListing = wantListing && !run.progress.listing;
         for (const command of options.commands?.take() ?? []) await command(run);

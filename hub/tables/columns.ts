@@ -21,7 +21,7 @@ const MAKE = {
 export function createColumns<S extends Record<string, ColumnKind>>(
   schema: S,
   fill: { [N in keyof S]?: number } = {},
-): { readonly columns: Columns<S>; ensure(row: number): void } {
+): { readonly columns: Columns<S>; ensure(row: number): void; readonly heldBytes: number } {
   let capacity = 1_024;
   const columns = {} as Record<string, Uint8Array | Int32Array | Float64Array>;
   const build = (): void => {
@@ -41,6 +41,9 @@ export function createColumns<S extends Record<string, ColumnKind>>(
       if (row < capacity) return;
       while (row >= capacity) capacity *= 2;
       build();
+    },
+    get heldBytes() {
+      return Object.values(columns).reduce((sum, { byteLength }) => sum + byteLength, 0);
     },
   };
 }

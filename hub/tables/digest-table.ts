@@ -19,6 +19,11 @@ export class DigestTable {
     return this.count;
   }
 
+  /** Of its arrays, what is not used yet included. */
+  get heldBytes(): number {
+    return this.keys.heldBytes + this.rows.heldBytes + this.digests.length;
+  }
+
   /** The digest of what stands under the key; undefined: nothing does. */
   digest(key: string): string | undefined {
     const row = this.find(key);

@@ -38,6 +38,16 @@ export class HashWindow {
   /** @param size texts that are remembered at least */
   constructor(readonly size: number) {}
 
+  /** Texts that are remembered, at most twice `size`. */
+  get count(): number {
+    return this.#current.count + this.#previous.count;
+  }
+
+  /** Of its slots, empty ones included. */
+  get heldBytes(): number {
+    return this.#current.heldBytes + this.#previous.heldBytes;
+  }
+
   /** The number that was put with this text; undefined: not within the window. */
   get(text: string): number | undefined {
     const digest = this.#digest(text);
@@ -65,6 +75,10 @@ class Generation {
   #words: Uint32Array;
   constructor(public slots = SLOTS_FIRST) {
     this.#words = new Uint32Array(slots * SLOT_WORDS);
+  }
+
+  get heldBytes(): number {
+    return this.#words.byteLength;
   }
 
   get(digest: string): number | undefined {

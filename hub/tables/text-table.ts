@@ -27,6 +27,11 @@ export class TextTable {
     return this.count;
   }
 
+  /** Of its arrays, what is not used yet included. */
+  get heldBytes(): number {
+    return this.bytes.length + this.starts.byteLength + this.slots.byteLength + this.scratch.length;
+  }
+
   /** The id of the text, or -1. */
   find(text: string): number {
     if (text === this.lastText) return this.lastId;

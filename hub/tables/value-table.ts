@@ -46,6 +46,11 @@ export class ValueTable {
     return this.slabs.reduce((sum, slab) => sum + slab.length, 0);
   }
 
+  /** Of its slabs and arrays, what is dead or not used yet included. */
+  get heldBytes(): number {
+    return this.bytes + this.keys.heldBytes + this.rows.heldBytes;
+  }
+
   get(key: string): Uint8Array | undefined {
     const row = this.keys.find(key);
     return row < 0 ? undefined : this.at(row);

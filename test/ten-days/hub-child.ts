@@ -1,6 +1,7 @@
 /**
- * The hub of the ten days, in a process of its own: `hub-child <hub.yaml> <data folder> <epoch ms>`. Its clock stands
- * until it is told another time; it answers each `{now}` once every stream has read all that its upstream had then.
+ * The hub of the ten days, in a process of its own: `hub-child <hub.yaml> <data folder> <epoch ms> <leak>`. Its clock
+ * stands until it is told another time; it answers each `{now}` once every stream has read all that its upstream had
+ * then. `leak`: bytes that it keeps of each row for nothing.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -8,10 +9,11 @@ import type { Connector, ConnectorFactory, Stream } from '../../connectors/sdk.j
 import { allConnectors } from '../../hub/connectors.js';
 import { startRuntime } from '../../hub/run/runtime.js';
 import { openConfig } from '../crash/open-config.js';
+import { sumHoldings } from '../../hub/tables/holding.js';
 import { anonMiB } from '../../bench/measure.js';
-import type { HubAsked, HubTold } from './messages.js';
+import type { Held, HubAsked, HubTold } from './messages.js';
 
-const [path, dataDir, from] = process.argv.slice(2) as [string, string, string];
+const [path, dataDir, from, leak] = process.argv.slice(2) as [string, string, string, string];
 let now = Number(from);
 let last = false;
 const DAY_MS = 86_400_000;
@@ -25,6 +27,7 @@ const reached = new Map<string, number>();
 const idle = new Set<string>();
 const streams: Record<string, [number, number]> = {};
 let troubles = 0;
+const leaked: Uint8Array[] = [];
 
 /** The listing of a day is one listing, so that the polls of an hour do not list everything again. */
 function daily(factory: ConnectorFactory): ConnectorFactory {
@@ -74,6 +77,7 @@ const hub = await startRuntime(await openConfig(path, dataDir, 'embedded'), {
     reached.set(note.id, note.asOf);
     const counts = (streams[note.id] ??= [0, 0]);
     counts[0] += note.books.read;
+    if (leak !== '0') leaked.push(new Uint8Array(note.books.read * Number(leak)));
     counts[1] += Object.values(note.books.records).reduce((sum, n) => sum + n, 0);
   },
 });
@@ -89,11 +93,28 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 const mib = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
-/** What is not garbage: the memory of a process says how much it once needed. */
-function held(): Required<HubTold>['held'] {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return { heapMiB: mib(heapUsed), tablesMiB: mib(arrayBuffers) };
+const COLLECTIONS = 8;
+const BETWEEN_MS = 150;
+
+/**
+ * What is not garbage. The memory of a process says how much it once needed; and one collection is not enough, since
+ * buffers are freed behind it, and the streams poll on meanwhile. So the least of several counts.
+ */
+async function held(): Promise<Held> {
+  let [heap, external, own] = [Infinity, Infinity, Infinity];
+  for (let i = 0; i < COLLECTIONS; i += 1) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    const now = process.memoryUsage();
+    if (now.heapUsed + now.external < heap + external) [heap, external] = [now.heapUsed, now.external];
+    own = Math.min(own, anonMiB() * 2 ** 20);
+  }
+  const sums = sumHoldings(hub.owner.holdings());
+  const keys: Record<string, number> = {};
+  for (const { digests } of hub.hub.directory.positions().values()) {
+    for (const [topic, digest] of Object.entries(digests)) keys[topic] = (keys[topic] ?? 0) + digest.keys;
+  }
+  return { heap, external, own, known: Object.fromEntries(sums), keys };
 }
 
 async function drained(): Promise<HubTold> {
@@ -117,7 +138,7 @@ process.on('message', (asked: HubAsked) => {
   idle.clear();
   const answer = async (): Promise<void> => {
     const told = await drained();
-    process.send?.(asked.endOfDay ? { ...told, held: held() } : told);
+    process.send?.(asked.endOfDay ? { ...told, held: await held() } : told);
   };
   answer().catch(fail);
 });

@@ -1,3 +1,5 @@
+import type { Holding } from '../../hub/tables/holding.js';
+
 /** What the processes of the ten days tell each other. */
 export interface CampusArgument {
   readonly dir: string;
@@ -27,11 +29,24 @@ export interface HubTold {
   /** Without the pages of the store, which the system maps and takes back as it likes. */
   readonly anonMiB: number;
   readonly heapMiB: number;
-  /** After a full collection, at a day's end: what is held on the heap, and in tables beside it. */
-  readonly held?: { readonly heapMiB: number; readonly tablesMiB: number };
+  /** At a day's end. */
+  readonly held?: Held;
   /** Source rows read and records published so far, by stream. */
   readonly streams: Readonly<Record<string, readonly [rows: number, records: number]>>;
   readonly troubles: number;
+}
+
+/** Bytes after full collections: what is held, and what of it the hub can name. */
+export interface Held {
+  readonly heap: number;
+  /** Beside the heap: tables, buffers. */
+  readonly external: number;
+  /** RssAnon. */
+  readonly own: number;
+  /** What grows with records, by what is held (`hub/tables/holding.ts`). */
+  readonly known: Readonly<Record<string, Omit<Holding, 'what'>>>;
+  /** Keys that stand on the topics of which newest values are held, as the books of the streams say. */
+  readonly keys: Readonly<Record<string, number>>;
 }
 
 /** What the hub is asked: to read until then, and at a day's end to look at what it holds. */
