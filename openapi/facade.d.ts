@@ -1004,7 +1004,7 @@ export interface components {
             titleZh?: string;
             status: number;
             /** @enum {string} */
-            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "NOT_CONFIGURED" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "LIBRARY_UNREACHABLE" | "AUDIT_UNAVAILABLE" | "INTERNAL";
+            code: "BAD_REQUEST" | "UNAUTHORISED" | "FORBIDDEN" | "UNSUPPORTED_MEDIA_TYPE" | "BODY_TOO_LARGE" | "METHOD_NOT_ALLOWED" | "NOT_FOUND" | "NOT_CONFIGURED" | "CONFLICT" | "IDEMPOTENCY_KEY" | "IDEMPOTENCY_KEY_REUSED" | "HEADERS_TOO_LARGE" | "EXPECTATION_FAILED" | "REQUEST_TIMEOUT" | "RATE_LIMITED" | "ISSUER_UNREACHABLE" | "NOT_READY" | "OVERLOADED" | "LIBRARY_UNREACHABLE" | "AUDIT_UNAVAILABLE" | "INTERNAL";
             detail: string;
         };
     };
@@ -1195,13 +1195,14 @@ export interface components {
     };
     parameters: {
         /**
-         * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
-         *     need not send one: events count once by their index, a confirmation by its version.
+         * @description Where one is sent, the same request gets the same answer for 24 hours, and another path or body with it is 422. A
+         *     controller need not send one: events count once by their index, a confirmation by its version.
          */
         OptionalIdempotencyKey: string;
         /**
          * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
-         *     is done twice. Kept for 24 hours by this hub; not across its restart.
+         *     is done twice. With another path or body 422. Kept for 24 hours by this hub where the answer was below 400; not
+         *     across its restart.
          */
         IdempotencyKey: string;
         /** @description Id of the controller in hub.yaml. */
@@ -1531,7 +1532,8 @@ export interface operations {
             header: {
                 /**
                  * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
-                 *     is done twice. Kept for 24 hours by this hub; not across its restart.
+                 *     is done twice. With another path or body 422. Kept for 24 hours by this hub where the answer was below 400; not
+                 *     across its restart.
                  */
                 "Idempotency-Key": components["parameters"]["IdempotencyKey"];
             };
@@ -1575,7 +1577,8 @@ export interface operations {
             header: {
                 /**
                  * @description New for each thing that is to be done, the same when it is asked again: then the same answer comes, and nothing
-                 *     is done twice. Kept for 24 hours by this hub; not across its restart.
+                 *     is done twice. With another path or body 422. Kept for 24 hours by this hub where the answer was below 400; not
+                 *     across its restart.
                  */
                 "Idempotency-Key": components["parameters"]["IdempotencyKey"];
             };
@@ -1696,7 +1699,7 @@ export interface operations {
                 since?: number;
             };
             header?: {
-                /** @description The ETag of the answer that the controller holds. */
+                /** @description The ETag of the answer that the controller holds; a list of them or `*`, compared weakly (RFC 9110). */
                 "If-None-Match"?: string;
             };
             path: {
@@ -1742,8 +1745,8 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
-                 *     need not send one: events count once by their index, a confirmation by its version.
+                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another path or body with it is 422. A
+                 *     controller need not send one: events count once by their index, a confirmation by its version.
                  */
                 "Idempotency-Key"?: components["parameters"]["OptionalIdempotencyKey"];
             };
@@ -1823,8 +1826,8 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another body with it is 422. A controller
-                 *     need not send one: events count once by their index, a confirmation by its version.
+                 * @description Where one is sent, the same request gets the same answer for 24 hours, and another path or body with it is 422. A
+                 *     controller need not send one: events count once by their index, a confirmation by its version.
                  */
                 "Idempotency-Key"?: components["parameters"]["OptionalIdempotencyKey"];
             };
@@ -1944,6 +1947,7 @@ export interface operations {
                     "application/json": components["schemas"]["Revocations"];
                 };
             };
+            400: components["responses"]["Problem"];
             401: components["responses"]["Unauthorised"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Problem"];

@@ -24,7 +24,8 @@ function access(configs = [gate]) {
   const by = new ClientAccess({ clients, open: false, now: () => now, clock: () => now });
   const ask = (token: string | undefined, address = '10.7.0.5') =>
     by.identify(token === undefined ? undefined : `Bearer ${token}`, address) as Identified;
-  return { clients, ask, pass: (ms: number) => (now += ms) };
+  const header = (authorization: string) => by.identify(authorization, '10.7.0.5') as Identified;
+  return { clients, ask, header, pass: (ms: number) => (now += ms) };
 }
 
 describe('a static key', () => {
@@ -46,6 +47,20 @@ describe('a static key', () => {
     expect(ask(key.secret, 'fd00::7')).toMatchObject({ ok: true });
     for (const address of ['10.8.0.5', '::1', '', 'unknown']) {
       expect(ask(key.secret, address)).toEqual({ ok: false, code: 'NETWORK', client: 'gate-7' });
+    }
+  });
+
+  it('may stand behind any number of spaces, and its scheme in any case', () => {
+    const { header } = access();
+    for (const scheme of ['Bearer ', 'bearer  ', 'BEARER    ']) {
+      expect(header(`${scheme}${key.secret}`)).toMatchObject({ ok: true });
+    }
+    for (const other of [
+      `Bearer${key.secret}`,
+      `Bearer\t${key.secret}`,
+      `Bearer ${key.secret} ${key.secret}`,
+    ]) {
+      expect(header(other)).toEqual({ ok: false, code: 'CREDENTIAL_INVALID' });
     }
   });
 

@@ -164,7 +164,8 @@ export class ClientAccess implements Access {
 }
 
 function bearer(authorization: string): string | undefined {
-  const token = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization)?.[1];
+  // One space or more (RFC 9110, 11.4).
+  const token = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization)?.[1];
   return token === undefined || token.length > TOKEN_CHARACTERS_MAX ? undefined : token;
 }
 

@@ -102,6 +102,14 @@ describe('POST /oauth2/token', () => {
     expect(notes[0]).toEqual({ client: 'desk', outcome: 'ISSUED' });
   });
 
+  it('reads Basic behind several spaces, and no form in another charset', async () => {
+    const { ask } = await endpoint();
+    const { authorization } = basic('desk', secret.secret);
+    expect((await ask({}, { authorization: authorization.replace(' ', '   ') })).status).toBe(200);
+    const typed = { authorization, 'content-type': `${FORM}; charset=gbk` };
+    expect(await ask({}, typed)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+  });
+
   it('takes both secrets while one is being replaced', async () => {
     const next = newSecret();
     const { ask } = await endpoint({ credentials: { ...none, secrets: [secret.digest, next.digest] } });

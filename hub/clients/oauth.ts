@@ -11,7 +11,7 @@
  */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { header, readBytes, remoteAddress } from '../facade/body.js';
+import { header, isCharsetUtf8, readBytes, remoteAddress } from '../facade/body.js';
 import { SCOPES } from '../facade/caller.js';
 import { problem } from '../facade/problems.js';
 import type { ClientAccess } from './access.js';
@@ -198,7 +198,7 @@ async function authenticate(
 
 /** RFC 6749 2.3.1: both are form-encoded before they are put together. */
 function basicOf(authorization: string): [id: string, secret: string] {
-  const encoded = /^Basic ([A-Za-z0-9+/=]{1,4096})$/i.exec(authorization)?.[1] ?? '';
+  const encoded = /^Basic +([A-Za-z0-9+/=]{1,4096})$/i.exec(authorization)?.[1] ?? '';
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 1 || colon > ID_CHARACTERS_MAX) return ['', ''];
@@ -216,6 +216,7 @@ async function readForm(c: Context): Promise<ReadonlyMap<string, string>> {
   if (!/^application\/x-www-form-urlencoded\s*(;.*)?$/i.test(type)) {
     throw new TokenError('invalid_request', 400, 'expected Content-Type application/x-www-form-urlencoded');
   }
+  if (!isCharsetUtf8(type)) throw new TokenError('invalid_request', 400, 'expected the form in UTF-8');
   const bytes = await readBytes(c);
   if (bytes === undefined) throw new TokenError('invalid_request', 400, 'expected a smaller body');
   const form = new Map<string, string>();

@@ -57,19 +57,23 @@ export class ControllerDesk {
     return this.parts.lists.states.get(id)?.config;
   }
 
-  /** @returns `not-ready`: not built since this process began, or another hub keeps the lists */
+  /**
+   * @param asked `isHeld`: whether the controller holds the list of this ETag already
+   * @returns without a list: it holds it; `not-ready`: not built since this process began, or another hub keeps the lists
+   */
   async list(
     id: string,
-    { since, etag }: { readonly since?: number | undefined; readonly etag?: string | undefined },
+    asked: { readonly since?: number | undefined; readonly isHeld?: (etag: string) => boolean },
   ): Promise<'not-ready' | { readonly etag: string; readonly list?: ServedList }> {
+    const { since, isHeld } = asked;
     const state = this.parts.lists.states.get(id);
     if (state === undefined || state.until === 0 || !this.parts.lists.active) return 'not-ready';
     // What is read here belongs together: the statement is awaited for it, and the list may go on meanwhile.
     const { listVersion: version, profiles, lines } = state;
     const delta = since === undefined ? undefined : state.delta(since);
     const signed = await this.#statement(state);
-    if (signed.version !== version) return this.list(id, { since, etag });
-    if (signed.etag === etag) return { etag: signed.etag };
+    if (signed.version !== version) return this.list(id, asked);
+    if (isHeld?.(signed.etag) === true) return { etag: signed.etag };
     const head = { controller: id, version, statement: signed.jws, profiles };
     const list = delta === undefined ? { ...head, entries: lines } : { ...head, since, ...delta };
     return { etag: signed.etag, list: list as ServedList };

@@ -51,9 +51,8 @@ export function outgoingOf(c: Context): NodeBindings['outgoing'] {
 /** Reads, checks and parses; without a promise where the listener has read the body already. */
 export function readJson(c: Context): Body | Promise<Body> {
   const type = header(c, 'content-type');
-  if (type !== 'application/json' && !isJson(type)) {
-    return { ok: false, code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'expected Content-Type application/json' };
-  }
+  const fault = type === 'application/json' ? undefined : faultOfType(type);
+  if (fault !== undefined) return { ok: false, code: 'UNSUPPORTED_MEDIA_TYPE', detail: fault };
   const incoming = (c.env as NodeBindings | undefined)?.incoming;
   if (incoming?.bodyTooLarge === true) return TOO_LARGE;
   if (incoming?.rawBody !== undefined) return parse(incoming.rawBody);
@@ -88,8 +87,21 @@ function bad(detail: string): Body {
   return { ok: false, code: 'BAD_REQUEST', detail };
 }
 
-function isJson(type: string | undefined): boolean {
-  return type !== undefined && /^application\/json\s*(;.*)?$/i.test(type);
+/** JSON is UTF-8 (RFC 8259, 8.1), and text in GBK would be read as other names, so a charset that says so is refused. */
+function faultOfType(type: string | undefined): string | undefined {
+  if (type === undefined || !/^application\/json\s*(;.*)?$/i.test(type)) {
+    return 'expected Content-Type application/json';
+  }
+  return isCharsetUtf8(type)
+    ? undefined
+    : 'expected Content-Type application/json in UTF-8, came another charset: send the body in UTF-8';
+}
+
+/** No charset, or one that is UTF-8; of a Content-Type. */
+export function isCharsetUtf8(type: string): boolean {
+  return [...type.matchAll(/;\s*charset\s*=\s*"?([^\s";]*)/gi)].every(([, name = '']) =>
+    /^utf-?8$/i.test(name),
+  );
 }
 
 async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<Buffer | undefined> {

@@ -18,9 +18,11 @@ import type { ControllerReport } from '../doors/report.js';
 import { header } from './body.js';
 import { callerOf, type Scope } from './caller.js';
 import type { Answerer } from './gate.js';
+import { isHeld } from './etag.js';
 import { idempotent, type IdempotencyStore } from './idempotency.js';
 import { parseUpload, type Upload } from './controller-events.js';
 import { problem } from './problems.js';
+import { queryOf } from './query.js';
 
 /** What became of an upload. `later`: not known to be durable. */
 export type UploadOutcome =
@@ -95,12 +97,10 @@ export function controllerRoutes(
 }
 
 async function allowList(c: Context, desk: ControllerDesk, id: string): Promise<Response> {
-  const asked = c.req.query('since');
-  const since = asked === undefined ? undefined : wholeNumber(asked);
-  if (asked !== undefined && since === undefined) {
-    return problem('BAD_REQUEST', 'since: expected the version of a list, a whole number');
-  }
-  const answer = await desk.list(id, { since, etag: header(c, 'if-none-match') });
+  const asked = queryOf(c, 'since', wholeNumber, 'the version of a list, a whole number');
+  if (!asked.ok) return problem('BAD_REQUEST', asked.detail);
+  const held = header(c, 'if-none-match');
+  const answer = await desk.list(id, { since: asked.value, isHeld: (etag) => isHeld(held, etag) });
   if (answer === 'not-ready') {
     return problem('NOT_READY', 'the list is not made yet, or another hub keeps it: try again', LATER);
   }
@@ -173,7 +173,9 @@ function controllers(c: Context, desk: ControllerDesk): Response {
 }
 
 function revocations(c: Context, desk: ControllerDesk): Response {
-  const all = desk.revocations(c.req.query('card'));
+  const card = queryOf(c, 'card', (text) => text, 'the key of a card');
+  if (!card.ok) return problem('BAD_REQUEST', card.detail);
+  const all = desk.revocations(card.value);
   const page = all.slice(0, REVOCATIONS_MAX);
   return json({
     total: all.length,

@@ -109,6 +109,9 @@ describe('POST /access/v1/evaluation', () => {
   it.each([
     ['application/json; charset=utf-8', 200],
     ['Application/JSON', 200],
+    ['application/json;charset="UTF-8"', 200],
+    ['application/json; charset=gbk', 400],
+    ['application/json; charset=utf-8; charset=gbk', 400],
     ['text/plain', 400],
     ['application/jsonp', 400],
   ])('with content type %s', async (type, status) => {
@@ -172,6 +175,23 @@ describe('POST /v1/identity/check', () => {
     expect(JSON.stringify(body)).not.toContain('张小三');
     const byNumber = { credential: '5630F009', readerProfile: 'uid-hex' };
     expect((await check(byNumber)).body).toMatchObject({ match: true });
+  });
+
+  it('takes JSON in UTF-8 alone, and says so', async () => {
+    const { app } = facade();
+    const typed = (type: string) =>
+      app.request('/v1/identity/check', {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: '{"card":"core:1"}',
+      });
+    expect((await typed('application/json; Charset=UTF-8')).status).toBe(200);
+    const refused = await typed('application/json; charset=gbk');
+    expect(refused.status).toBe(415);
+    expect(await refused.json()).toMatchObject({
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+      detail: expect.stringMatching(/send the body in UTF-8/) as unknown,
+    });
   });
 
   it.each([

@@ -10,15 +10,13 @@ function counting(
   let runs = 0;
   const app = new Hono();
   const store = createIdempotencyStore(() => clock.now);
-  app.post(
-    '/lend',
-    idempotent(store, (_c, body) => {
-      runs += 1;
-      return answers(body);
-    }),
-  );
-  const post = async (body: unknown, key?: string) => {
-    const response = await app.request('/lend', {
+  const handler = idempotent(store, (_c, body) => {
+    runs += 1;
+    return answers(body);
+  });
+  app.post('/lend', handler).post('/take-back', handler);
+  const post = async (body: unknown, key?: string, path = '/lend') => {
+    const response = await app.request(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(key !== undefined && { 'idempotency-key': key }) },
       body: JSON.stringify(body),
@@ -44,6 +42,17 @@ it('refuses a key with another body, and a request without one', async () => {
   expect(await post({ item: 2 })).toMatchObject({ status: 400, code: 'IDEMPOTENCY_KEY' });
   expect(await post({ item: 2 }, 'x'.repeat(256))).toMatchObject({ status: 400 });
   expect(runs()).toBe(1);
+});
+
+it('refuses a key that came with another path before', async () => {
+  const { post, runs } = counting();
+  await post({ item: 1 }, 'a');
+  expect(await post({ item: 1 }, 'a', '/take-back')).toMatchObject({
+    status: 422,
+    code: 'IDEMPOTENCY_KEY_REUSED',
+  });
+  expect(await post({ item: 1 }, 'b', '/take-back')).toMatchObject({ status: 200 });
+  expect(runs()).toBe(2);
 });
 
 it('needs no key where what is written tells it apart, and heeds one all the same', async () => {
@@ -82,14 +91,18 @@ it('says that the first one is under way', async () => {
   expect(await first).toMatchObject({ status: 200 });
 });
 
-it('keeps no answer that says that nothing is known', async () => {
-  let status = 503;
-  const { post, runs } = counting(() => Response.json({}, { status }));
-  expect(await post({}, 'a')).toMatchObject({ status: 503 });
-  status = 200;
-  expect(await post({}, 'a')).toMatchObject({ status: 200, replayed: null });
-  expect(runs()).toBe(2);
-});
+it.each([503, 500, 429, 400])(
+  'keeps no %i, by which nothing was done or nothing is known',
+  async (failed) => {
+    let status = failed;
+    const { post, runs, store } = counting(() => Response.json({}, { status }));
+    expect(await post({}, 'a')).toMatchObject({ status: failed });
+    expect(store.kept.size).toBe(0);
+    status = 200;
+    expect(await post({}, 'a')).toMatchObject({ status: 200, replayed: null });
+    expect(runs()).toBe(2);
+  },
+);
 
 it('forgets after a day, and holds no more than its limit', async () => {
   const { post, clock, store, runs } = counting();

@@ -5,11 +5,11 @@
  *   no key ─▶ 400, or done where the thing itself is told apart by what it says     new key ─▶ done, and the answer kept for 24 h
  *   known key ─┬─ same request, done ────────▶ the kept answer, `Idempotency-Replayed: true`
  *              ├─ same request, under way ───▶ 409, Retry-After
- *              └─ another request ───────────▶ 422
+ *              └─ another request ───────────▶ 422: another body, path or method
  *
- * Keys belong to their client and path. An answer of 500 and more is not kept: nobody knows what was done, and the
- * same key may ask again. The store is this process's own: it ends with it, and other hubs do not see it. Within a
- * client's share nothing is forgotten before its time; beyond it 503.
+ * Keys belong to their client. An answer of 400 and more is not kept: nothing was done, or nobody knows what was, and the
+ * same key may ask again; a 429 that was kept would be told for a day. The store is this process's own: it ends with it,
+ * and other hubs do not see it. Within a client's share nothing is forgotten before its time; beyond it 503.
  */
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
@@ -63,8 +63,9 @@ export function idempotent(
       return problem('IDEMPOTENCY_KEY', key === '' ? `${expected}, came none` : expected);
     }
     const { client } = callerOf(c);
-    const place = JSON.stringify([client, c.req.path, key]);
-    const digest = createHash('sha256').update(JSON.stringify(body.value)).digest('base64url');
+    const place = JSON.stringify([client, key]);
+    const fingerprint = JSON.stringify([c.req.method, c.req.path, body.value]);
+    const digest = createHash('sha256').update(fingerprint).digest('base64url');
     const earlier = keptOf(store, place);
     if (earlier !== undefined) return answerAgain(earlier, digest);
     if (!keep(store, place, { client, digest, since: store.now() })) {
@@ -78,7 +79,7 @@ function answerAgain({ digest, answer }: Kept, came: string): Response {
   if (digest !== came) {
     return problem(
       'IDEMPOTENCY_KEY_REUSED',
-      'expected the body that came with this key before, or a new key',
+      'expected the path and body that came with this key before, or a new key',
     );
   }
   if (answer === undefined) {
@@ -96,7 +97,7 @@ async function answerFirst(
   try {
     const response = await run();
     const kept = store.kept.get(place);
-    if (response.status >= 500 || kept === undefined) {
+    if (response.status >= 400 || kept === undefined) {
       forget(store, place);
       return response;
     }

@@ -114,3 +114,37 @@ it('headers that are too large get 431, half a request 408, and what is none 400
     expect(await talk(port, [strange], /\}$/)).toMatch(/^HTTP\/1\.1 400/);
   }
 });
+
+/** A GET with these header lines; what came back. */
+async function get(port: number, ...lines: string[]): Promise<string> {
+  return talk(port, [['GET / HTTP/1.1', ...lines, '', ''].join('\r\n')], /\}$|got$/);
+}
+
+it('a hundred header lines are read, and of one more nothing is dropped in silence', async () => {
+  const { port } = await start();
+  const more = (count: number): string[] => Array.from({ length: count }, (_, i) => `x-${i}: 1`);
+  expect(await get(port, 'host: x', ...more(99))).toMatch(/^HTTP\/1\.1 200/);
+  for (const count of [100, 149, 500]) {
+    const answer = await get(port, 'host: x', ...more(count));
+    expect(answer, `${count}`).toMatch(/^HTTP\/1\.1 431[^]*connection: close[^]*HEADERS_TOO_LARGE/i);
+  }
+});
+
+it('two credentials, two hosts or none are refused with a reason, whatever the path', async () => {
+  const { port } = await start();
+  const refused = /^HTTP\/1\.1 400[^]*application\/problem\+json[^]*BAD_REQUEST/;
+  expect(await get(port, 'host: x', 'authorization: Bearer a', 'Authorization: Bearer b')).toMatch(refused);
+  expect(await get(port, 'host: x', 'host: y')).toMatch(refused);
+  const none = await get(port, 'accept: */*');
+  expect(none).toMatch(refused);
+  expect(none).toMatch(/Host/);
+  expect(await get(port, 'host: x', 'accept: a/b', 'accept: c/d')).toMatch(/^HTTP\/1\.1 200/);
+});
+
+it('an expectation that nobody can meet gets 417 with a reason; 100-continue is met', async () => {
+  const { port } = await start();
+  const refused = await get(port, 'host: x', 'expect: 200-ok');
+  expect(refused).toMatch(/^HTTP\/1\.1 417[^]*application\/problem\+json[^]*EXPECTATION_FAILED/);
+  const waits = head(3).replace('host: x', 'host: x\r\nexpect: 100-continue');
+  expect(await talk(port, [waits, '[1]'], /\]\}/)).toMatch(/^HTTP\/1\.1 100[^]*HTTP\/1\.1 200/);
+});

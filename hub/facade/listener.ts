@@ -4,6 +4,7 @@
  * a second these cost more than the decision (docs/benchmarks.md).
  *
  *   headers ─┬─ more comes than can be decided ─▶ 503, Retry-After (admission.ts)
+ *            ├─ too many, or one twice ─────────▶ 431, 400 (header-lines.ts)
  *            ├─ no body ────────────────────────▶ app
  *            ├─ declared longer than the limit ─▶ app, `bodyTooLarge` (413), and the connection ends
  *            └─ collect ─┬─ whole ──────────────▶ app, `rawBody`
@@ -16,6 +17,7 @@ import { kindOf } from './admission.js';
 import type { Admission, RequestKind } from './admission.js';
 import { echoed } from './authzen.js';
 import { BODY_BYTES_MAX } from './body.js';
+import { refuseLines, refusedLines } from './header-lines.js';
 import { problem, problemText } from './problems.js';
 
 /** A request whose body has been read. `rawBody` is also where the adapter of Hono looks for one. */
@@ -42,6 +44,11 @@ export function createListener(fetch: Hono['fetch'], admission: Admission): Requ
       return;
     }
     if (kind === 'other') outgoing.once('close', () => admission.ended());
+    const refused = refusedLines(incoming.rawHeaders);
+    if (refused !== undefined) {
+      refuseLines(incoming, outgoing, refused);
+      return;
+    }
     if (method === 'GET' || method === 'HEAD') {
       void answer(incoming, outgoing);
       return;

@@ -15,6 +15,7 @@ export type ProblemCode =
   | 'IDEMPOTENCY_KEY'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'HEADERS_TOO_LARGE'
+  | 'EXPECTATION_FAILED'
   | 'REQUEST_TIMEOUT'
   | 'RATE_LIMITED'
   | 'ISSUER_UNREACHABLE'
@@ -54,7 +55,12 @@ export const PROBLEM_TITLES: Readonly<
     'This Idempotency-Key came with another request before',
     '该 Idempotency-Key 已用于另一请求',
   ],
-  HEADERS_TOO_LARGE: [431, 'The headers are larger than the limit', '请求头超过上限'],
+  HEADERS_TOO_LARGE: [431, 'The headers are larger or more than the limit', '请求头大小或数量超过上限'],
+  EXPECTATION_FAILED: [
+    417,
+    'Only Expect: 100-continue is understood here',
+    '此处只接受 Expect: 100-continue',
+  ],
   REQUEST_TIMEOUT: [408, 'The request did not come to its end in time', '请求未按时发送完'],
   RATE_LIMITED: [429, 'Too many requests', '请求过于频繁'],
   ISSUER_UNREACHABLE: [503, 'The token cannot be checked now', '暂时无法验证令牌'],

@@ -13,15 +13,21 @@ import { createAdmission } from './admission.js';
 import type { RequestKind } from './admission.js';
 import { limitConnections } from './connections.js';
 import type { TurnedAway } from './connections.js';
+import { EXPECTATION, HEADERS_MAX, refuseLines } from './header-lines.js';
 import { TlsFiles, type TlsPaths } from '../operate/tls-files.js';
 import { FacadeError } from './error.js';
 import { createListener } from './listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
-const HEADERS_MAX = 100;
 /** How often Node looks for requests that are late: by default every 30 s, whatever the limits say. */
-const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000, keepAlive: true };
+const SERVER_OPTIONS = {
+  maxHeaderSize: 16_384,
+  connectionsCheckingInterval: 1_000,
+  keepAlive: true,
+  // Looked at with the other lines: Node's own answer says nothing of what is missing.
+  requireHostHeader: false,
+};
 const KEEP_ALIVE_MS = 65_000;
 const TLS_MIN = 'TLSv1.2' as const;
 /** Requests under way get this long at the end. */
@@ -160,7 +166,9 @@ async function listen(
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.maxHeadersCount = HEADERS_MAX;
+    // One more than allowed, since Node drops the rest without a word.
+    server.maxHeadersCount = HEADERS_MAX + 1;
+    server.on('checkExpectation', (incoming, outgoing) => refuseLines(incoming, outgoing, EXPECTATION));
     limitConnections(server, onTurnedAway);
   });
 }

@@ -10,6 +10,9 @@ export function bytesOf(request: HostileRequest, host: string): Buffer {
   if (how !== 'no-host') lines.push(`host: ${how === 'bad-host' ? 'a b/c' : host}`);
   for (const [name, value] of request.headers) if (name !== PROTOCOL) lines.push(`${name}: ${value}`);
   if (how === 'large-header') lines.push(`x-large: ${'x'.repeat(17_000)}`);
+  if (how === 'two-hosts') lines.push('host: elsewhere');
+  if (how === 'two-credentials') lines.push('authorization: Bearer a', 'Authorization: Bearer b');
+  if (how === 'expectation') lines.push('expect: 200-ok');
   if (how === 'many-headers') for (let i = 0; i < 500; i++) lines.push(`x-${i}: ${i}`);
   if (how === 'header-space') lines.push('x bad : y');
   if (how === 'absolute') target = `http://${host}${path}`;

@@ -2,7 +2,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { followed, METHODS, pathPattern, type Answers, type OpenApi, type Operation } from './document.js';
-import type { HostileRequest } from './generate.js';
+import { refusalOf, type HostileRequest } from './generate.js';
 import type { Secret } from './secrets.js';
 import type { WireAnswer } from './wire.js';
 
@@ -14,6 +14,7 @@ export interface Finding {
     | 'TYPE_NOT_DECLARED'
     | 'NOT_ITS_SCHEMA'
     | 'NO_ALLOW'
+    | 'NOT_REFUSED'
     | 'NO_RETRY_AFTER'
     | 'SECRET'
     | 'SILENCE';
@@ -22,7 +23,8 @@ export interface Finding {
 
 const REFERENCE: ReadonlySet<string> = new Set(['/docs', '/openapi.yaml']);
 /** What a request that never reached a route may get. */
-const PROTOCOL_STATUSES: ReadonlySet<number> = new Set([400, 408, 413, 431]);
+const PROTOCOL_STATUSES: ReadonlySet<number> = new Set([400, 408, 413, 417, 431]);
+const OVERLOADED = 503;
 
 export function createCheck(
   document: OpenApi,
@@ -75,6 +77,10 @@ export function createCheck(
     // The reference names people of the demo in its examples, since examples must exist.
     const secret = REFERENCE.has(pathOf(request.path)) ? undefined : leak(body);
     if (secret !== undefined) return { rule: 'SECRET', detail: secret };
+    const must = refusalOf(request);
+    if (must !== undefined && status !== OVERLOADED) {
+      return status === must ? problemOf(answer, isProblem) : { rule: 'NOT_REFUSED', detail: `${status}` };
+    }
     if (request.what === 'protocol' && PROTOCOL_STATUSES.has(status)) return undefined;
     return inDocument(request, answer);
   };

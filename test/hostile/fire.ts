@@ -1,4 +1,4 @@
-/** Sends a seeded stream of hostile requests at a hub, checks each answer, and weighs the hub before and after. */
+/** Sends a seeded stream of hostile requests at a hub, checks each answer, and weighs the hub at each tenth of them. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -6,9 +6,10 @@ import { bytesOf } from './bytes.js';
 import { createCheck, type Finding } from './check.js';
 import { openDocument } from './document.js';
 import { hostileRequests, type HostileRequest } from './generate.js';
+import { growthOf, type Growth, type Held, type Weighed } from './memory.js';
 import type { KnownIds, Secret } from './secrets.js';
 import { holdSockets, type SocketsReport } from './sockets.js';
-import { Wire } from './wire.js';
+import { Wire, type WireAnswer } from './wire.js';
 
 export interface HubReady {
   readonly url: string;
@@ -16,8 +17,9 @@ export interface HubReady {
   readonly ids: KnownIds;
 }
 
+/** How a hub is; `held` null where it shares its process with others. */
 export interface Weight {
-  readonly usedMiB: number;
+  readonly held: Held | null;
   readonly errors: readonly string[];
 }
 
@@ -36,12 +38,17 @@ export interface FireReport {
   readonly seed: number;
   readonly secrets: number;
   readonly statuses: Readonly<Record<string, number>>;
+  /** Answers 503 by the code of their problem document; `sentence`: AuthZEN's. */
+  readonly unavailable: Readonly<Record<string, number>>;
   /** How often each declared operation was asked, by its path and method. */
   readonly asked: Readonly<Record<string, number>>;
   readonly findings: readonly (Finding & { readonly request: string })[];
   readonly findingsInAll: number;
-  /** Of the hub after a tenth of the requests, and at the end; heap and buffers after a collection. */
-  readonly memoryMiB: { readonly early: number; readonly late: number };
+  /** Of the hub, after each tenth of the requests. */
+  readonly weights: readonly Weighed[];
+  readonly growth: Growth | null;
+  /** When all connections are closed again. */
+  readonly heldAtLast: Held | null;
   readonly sockets: SocketsReport | null;
   /** What the hub itself noted as errors. */
   readonly errors: readonly string[];
@@ -61,7 +68,8 @@ export async function fire(hub: Target, options: FireOptions): Promise<FireRepor
     const wires = Array.from({ length: connections }, () => new Wire(Number(new URL(url).port)));
     const tally = createTally();
     const from = performance.now();
-    let early: Weight | undefined;
+    const weights: Weighed[] = [];
+    let weighingS = 0;
     for (let sent = 0; sent < requests; sent += CHUNK) {
       const chunk = fc.sample(stream, { seed: seed + sent, numRuns: Math.min(CHUNK, requests - sent) });
       await Promise.all(
@@ -71,33 +79,51 @@ export async function fire(hub: Target, options: FireOptions): Promise<FireRepor
           }
         }),
       );
-      if (sent >= requests / 10) early ??= await hub.weigh();
-      if (sent % 10_000 === 0) say(`${sent} requests, ${tally.findingsInAll} findings`);
+      const done = sent + chunk.length;
+      if (done < ((weights.length + 1) * requests) / 10) continue;
+      const began = performance.now();
+      const { held } = await hub.weigh();
+      weighingS += (performance.now() - began) / 1_000;
+      if (held !== null) weights.push({ requests: done, ...held });
+      say(
+        `${done} requests, ${tally.findingsInAll} findings${held === null ? '' : `, ${shownWeight(held)}`}`,
+      );
     }
     for (const wire of wires) wire.close();
-    const seconds = (performance.now() - from) / 1_000;
-    const late = await hub.weigh();
+    const seconds = (performance.now() - from) / 1_000 - weighingS;
     const idle = options.idle ?? 0;
     const sockets = idle === 0 ? null : await holdSockets(Number(new URL(url).port), idle);
+    const { held: heldAtLast, errors } = await hub.weigh();
     return {
-      ...{ requests, seed, secrets: secrets.length, seconds, sockets },
+      ...{ requests, seed, secrets: secrets.length, seconds, sockets, weights, heldAtLast, errors },
       ...tally,
-      memoryMiB: { early: early?.usedMiB ?? late.usedMiB, late: late.usedMiB },
-      errors: late.errors,
+      growth: growthOf(weights),
     };
   } finally {
     await hub.stop();
   }
 }
 
+export function shownWeight({ heapUsed, external, arrayBuffers, rss }: Held): string {
+  const [heap, outside, buffers, all] = [heapUsed, external, arrayBuffers, rss].map((mib) => mib.toFixed(1));
+  return `heap ${heap} MiB, external ${outside} (buffers ${buffers}), RSS ${all}`;
+}
+
 interface Tally {
   readonly statuses: Record<string, number>;
+  readonly unavailable: Record<string, number>;
   readonly asked: Record<string, number>;
   readonly findings: (Finding & { request: string })[];
   findingsInAll: number;
 }
 
-const createTally = (): Tally => ({ statuses: {}, asked: {}, findings: [], findingsInAll: 0 });
+const createTally = (): Tally => ({
+  statuses: {},
+  unavailable: {},
+  asked: {},
+  findings: [],
+  findingsInAll: 0,
+});
 
 async function once(
   wire: Wire,
@@ -117,12 +143,21 @@ async function once(
   }
   const status = String(answer?.status ?? 'closed');
   tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
+  if (answer?.status === 503) {
+    const code = codeOf(answer);
+    tally.unavailable[code] = (tally.unavailable[code] ?? 0) + 1;
+  }
   const asked = `${request.method} ${request.path.split('?')[0]?.slice(0, 60)}`;
   if (request.what === 'valid' || request.what === 'schema')
     tally.asked[asked] = (tally.asked[asked] ?? 0) + 1;
   const finding = check(request, answer);
   if (finding === undefined) return;
   noteFinding(tally, { ...finding, request: shown });
+}
+
+function codeOf({ headers, body }: WireAnswer): string {
+  if (headers.get('content-type') !== 'application/problem+json' || body.length === 0) return 'sentence';
+  return (JSON.parse(body.toString()) as { code: string }).code;
 }
 
 function noteFinding(tally: Tally, finding: Finding & { readonly request: string }): void {

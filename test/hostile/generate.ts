@@ -377,10 +377,15 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ] as const),
 ];
 
+const ONCE: ReadonlySet<string> = new Set(['authorization', 'content-type']);
+
 function headers(good: HostileRequest): Arb<HostileRequest> {
-  return fc
-    .array(fc.constantFrom(...HEADERS), { minLength: 1, maxLength: 4 })
-    .map((more) => ({ ...good, headers: [...good.headers, ...more], what: 'header' as const }));
+  return fc.array(fc.constantFrom(...HEADERS), { minLength: 1, maxLength: 4 }).map((more) => {
+    // Of those that may come once the last one: twice they are refused, whatever they say.
+    const own = new Map(more.filter(([name]) => ONCE.has(name)));
+    const rest = [...good.headers, ...more].filter(([name]) => !own.has(name));
+    return { ...good, headers: [...rest, ...own], what: 'header' as const };
+  });
 }
 
 function paths(target: Arb<Target>, ids: KnownIds): Arb<HostileRequest> {
@@ -412,14 +417,13 @@ function paths(target: Arb<Target>, ids: KnownIds): Arb<HostileRequest> {
 /** What no HTTP client would send: marked by a header of that name, which `fire` turns into bytes. */
 function protocol(good: HostileRequest): Arb<HostileRequest> {
   const how = [
-    'no-host',
+    ...Object.keys(REFUSED),
     'bad-host',
     'two-lengths',
     'bad-chunk',
     'chunked',
     'http/0.9',
     'large-header',
-    'many-headers',
   ];
   return fc
     .constantFrom(...how, 'bare-lf', 'header-space', 'absolute', 'length-text', 'smuggle')
@@ -431,3 +435,17 @@ function protocol(good: HostileRequest): Arb<HostileRequest> {
 }
 
 export const PROTOCOL = ':protocol';
+
+/** What is HTTP and must be refused all the same, with its status. */
+const REFUSED: Readonly<Record<string, number>> = {
+  'no-host': 400,
+  'two-hosts': 400,
+  'two-credentials': 400,
+  'many-headers': 431,
+  expectation: 417,
+};
+
+/** The status that a request must get before its path is looked at; undefined: none in particular. */
+export function refusalOf({ headers: sent }: HostileRequest): number | undefined {
+  return REFUSED[sent.find(([name]) => name === PROTOCOL)?.[1] ?? ''];
+}

@@ -62,7 +62,7 @@ function stringsOf(value: unknown): string[] {
 
 const IDS_MAX = 40;
 
-export function knownIds(campus: Campus, open: OpenDoor | null): KnownIds {
+export function knownIds(campus: Campus): KnownIds {
   const rows = cardsAfter(campus.world, '', CARDS_MAX)
     .cards.map((card) => rowOf(campus.world, card))
     .slice(0, IDS_MAX);
@@ -70,8 +70,8 @@ export function knownIds(campus: Campus, open: OpenDoor | null): KnownIds {
   return {
     cards: rows.map(({ cardno }) => `core:${cardno}`),
     people: held.map(({ sno }) => `core:${sno}`),
-    doors: ['gate:D-00000', 'gate:D-00001', ...(open === null ? [] : [open.doorKey])],
-    open,
+    doors: ['gate:D-00000', 'gate:D-00001'],
+    open: null,
     uids: rows.map(({ cardid }) => cardid),
     holders: held.map(({ cardno, sno, name }) => ({
       card: `core:${cardno}`,
@@ -79,4 +79,8 @@ export function knownIds(campus: Campus, open: OpenDoor | null): KnownIds {
       name: name.trim(),
     })),
   };
+}
+
+export function withOpenDoor(ids: KnownIds, open: OpenDoor | null): KnownIds {
+  return open === null ? ids : { ...ids, open, doors: [...ids.doors, open.doorKey] };
 }

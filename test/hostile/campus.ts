@@ -1,0 +1,68 @@
+/** The campus behind the hub under fire: what it lived through, what a client may know of it, and what nobody may. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCampus } from '../../campus/main.js';
+import { writeDemoConfig } from '../../hub/demo/campus-config.js';
+import { liveFirst } from '../../hub/demo/first-day.js';
+import { demoDesk } from '../../hub/demo/library-desk.js';
+import { knownIds, secretsOf, type KnownIds, type Secret } from './secrets.js';
+
+/** A Thursday, 10:00 in Shanghai: banks are open, lessons are held. */
+const MORNING = Date.UTC(2026, 8, 10, 2);
+/** Minutes pass in a second, so that a client that tries numbers out is answered again soon and often. */
+const RATE = 60;
+
+export interface CampusArgument {
+  /** Folder for all of it. */
+  readonly dir: string;
+  readonly people: number;
+  readonly seed: number;
+  /** `doors`: card core and doors alone, which is up soonest. */
+  readonly systems: 'all' | 'doors';
+  /** `demo`: with its clients and its controller, by the machine's clock. */
+  readonly as: 'fire' | 'demo';
+}
+
+/** What the hub is told of its campus. */
+export interface CampusTold {
+  /** Path of its hub.yaml. */
+  readonly config: string;
+  readonly clock: SharedClock;
+  readonly secrets: readonly Secret[];
+  readonly ids: KnownIds;
+}
+
+/** The campus's time, for a process beside it: campus time was `now` at `wall`, epoch ms, and goes `rate` times as fast. */
+export interface SharedClock {
+  readonly wall: number;
+  readonly now: number;
+  readonly rate: number;
+}
+
+export function clockOf({ wall, now, rate }: SharedClock): () => number {
+  return () => Math.floor(now + (Date.now() - wall) * rate);
+}
+
+export interface CampusUnderFire {
+  readonly told: CampusTold;
+  close(): Promise<void>;
+}
+
+export async function startCampusUnderFire(argument: CampusArgument): Promise<CampusUnderFire> {
+  const { dir, people, seed, systems, as } = argument;
+  const isDemo = as === 'demo';
+  const clock = isDemo ? {} : { now: MORNING, rate: RATE };
+  const campus = await startCampus({ dir: join(dir, 'campus'), seed, people, life: false, clock });
+  liveFirst(campus);
+  const desk = await demoDesk(0);
+  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: isDemo });
+  return {
+    told: {
+      config,
+      clock: { wall: Date.now(), now: campus.clock.now(), rate: campus.clock.state().rate },
+      secrets: secretsOf(campus, readFileSync(config, 'utf8')),
+      ids: knownIds(campus),
+    },
+    close: () => campus.close(),
+  };
+}
