@@ -2,7 +2,7 @@
  * Bytes by key, outside of the heap: a million values as objects in a Map cost three times their bytes and are
  * walked by every full collection.
  *
- *   key ─TextTable─▶ row ─▶ (slab, from, length)        slabs: 4 MB each, filled one after the other
+ *   key ─TextTable─▶ row ─▶ (slab, from, length)        slabs: 64 KB, then doubling up to 4 MB, filled one after the other
  *
  * A value that is replaced leaves its bytes behind; when more than half of all bytes are dead, the live ones are
  * copied into new slabs; where most keys have no value any more, as of refused rows, which come and go, the others go
@@ -12,9 +12,13 @@ import { Buffer } from 'node:buffer';
 import { createColumns } from './columns.js';
 import { TextTable } from './text-table.js';
 
-const SLAB_BYTES = 4 * 1024 * 1024;
-/** Below this nothing is gained by copying. */
-const COPY_FROM_BYTES = 2 * SLAB_BYTES;
+const SLAB_BYTES_MIN = 64 * 1024;
+const SLAB_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * Below this nothing is gained by copying. Above it as much is copied as died since the last time at most, so that a
+ * table of a few rows that change all the time stays small: a hub has one for each topic.
+ */
+const COPY_FROM_BYTES = 4 * SLAB_BYTES_MIN;
 const ABSENT = -1;
 /** Keys are kept while no more than so many come on one that has a value. */
 const KEYS_PER_VALUE_MAX = 2;
@@ -96,8 +100,7 @@ export class ValueTable {
     const bytes = value.byteLength;
     let slab = this.slabs.at(-1);
     if (slab === undefined || this.used + bytes > slab.length) {
-      // A table of a few rows begins small.
-      const size = this.slabs.length === 0 ? SLAB_BYTES / 64 : SLAB_BYTES;
+      const size = Math.min(SLAB_BYTES_MAX, slab === undefined ? SLAB_BYTES_MIN : 2 * slab.length);
       this.slabs.push((slab = Buffer.allocUnsafeSlow(Math.max(size, bytes))));
       this.used = 0;
     }
