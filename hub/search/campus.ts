@@ -4,6 +4,7 @@
  * may pass (a free exit, a rule for all), cards are listed by the people of whom the hub has a record.
  */
 import { randomUUID } from 'node:crypto';
+import { judgeCard } from '../decide/card-state.js';
 import type { ViewValue } from '../views/fields.js';
 import type { CardFacts, Subject } from '../decide/model.js';
 import type { Policy } from '../decide/policy.js';
@@ -136,7 +137,9 @@ function* cards(
 ): Generator<Candidate> {
   const found = reached(view, index, query, now);
   const [person = '', last = ''] = after?.startsWith('p') === true ? after.slice(1).split('\n') : [];
-  const one = (card: CardFacts, cursor: string) => candidate(query, { type: 'card', id: card.key }, cursor);
+  const policy = view.policy();
+  const one = (card: CardFacts, cursor: string) =>
+    candidate(query, { type: 'card', id: card.key }, cursor, isNoEntry(policy, query, card, now));
   const inOrder = (holder: string) =>
     [...view.cardsOfPerson(holder)].sort((a, b) => (a.key < b.key ? -1 : 1));
   if (after?.startsWith('c') !== true) {
@@ -157,6 +160,11 @@ function* cards(
     if (holder >= 0 && found.people.some((list) => list.has(holder))) continue; // came with its holder
     yield one(card, `c${card.key}`);
   }
+}
+
+/** No card in a state that is denied lets anybody in: most cards of a person were replaced. Exits may all be free. */
+function isNoEntry(policy: Policy, { action }: SubjectQuery, card: CardFacts, now: number): boolean {
+  return action === 'enter' && judgeCard(policy, 'door', card, undefined, now).deny !== undefined;
 }
 
 function* doors(
@@ -200,8 +208,9 @@ function candidate(
   query: SubjectQuery,
   found: { type: 'person' | 'card'; id: string },
   cursor: string,
+  denied = false,
 ): Candidate {
   const { resource, action, sent } = query;
   const request = { subject: found, resource: resource.id, resourceType: 'door', action, sent };
-  return { result: found, request, cursor };
+  return { result: found, request, cursor, denied };
 }

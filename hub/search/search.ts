@@ -50,6 +50,8 @@ export interface SearchPage {
 export interface Candidate {
   readonly result: SearchResult;
   readonly request: EvaluationRequest;
+  /** Known to be denied, so that nothing needs to be decided; counts for the budget of a page all the same. */
+  readonly denied?: boolean | undefined;
   readonly cursor: string;
 }
 
@@ -72,13 +74,13 @@ export function searchPage(
   const results: SearchResult[] = [];
   let decided = 0;
   let last: string | undefined;
-  for (const { result, request, cursor } of parts.candidates.of(query, page.after, now)) {
+  for (const { result, request, cursor, denied } of parts.candidates.of(query, page.after, now)) {
     // One more than the page holds, or than the budget: there is a next page.
     if (results.length === page.limit || decided === DECISIONS_MAX) {
       return last === undefined ? { results } : { results, next: last };
     }
     decided++;
-    if (evaluate(parts.view, parts.policy, request, now).decision) results.push(result);
+    if (!denied && evaluate(parts.view, parts.policy, request, now).decision) results.push(result);
     last = cursor;
   }
   return { results };
