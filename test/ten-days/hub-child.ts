@@ -9,6 +9,7 @@ import type { Connector, ConnectorFactory, Stream } from '../../connectors/sdk.j
 import { allConnectors } from '../../hub/connectors.js';
 import { startRuntime } from '../../hub/run/runtime.js';
 import { openConfig } from '../crash/open-config.js';
+import { ownedTopics } from '../../hub/sync/published.js';
 import { sumHoldings } from '../../hub/tables/holding.js';
 import { anonMiB } from '../../bench/measure.js';
 import type { Held, HubAsked, HubTold } from './messages.js';
@@ -110,11 +111,22 @@ async function held(): Promise<Held> {
     own = Math.min(own, anonMiB() * 2 ** 20);
   }
   const sums = sumHoldings(hub.owner.holdings());
+  return { heap, external, own, known: Object.fromEntries(sums), keys: keysToKnow() };
+}
+
+/** A stream knows the keys of its source: doors stand in the memory of who lists them and of who reads their swipes. */
+function keysToKnow(): Record<string, number> {
   const keys: Record<string, number> = {};
-  for (const { digests } of hub.hub.directory.positions().values()) {
-    for (const [topic, digest] of Object.entries(digests)) keys[topic] = (keys[topic] ?? 0) + digest.keys;
+  const positions = [...hub.hub.directory.positions()];
+  for (const { deps } of hub.hub.streams) {
+    for (const topic of ownedTopics(deps.stream.spec.maps).state) {
+      const own = topic === 'hub.quarantine' ? deps.id : deps.id.split('/').slice(0, 2).join('/') + '/';
+      for (const [id, { digests }] of positions) {
+        if (id.startsWith(own)) keys[topic] = (keys[topic] ?? 0) + (digests[topic]?.keys ?? 0);
+      }
+    }
   }
-  return { heap, external, own, known: Object.fromEntries(sums), keys };
+  return keys;
 }
 
 async function drained(): Promise<HubTold> {

@@ -45,7 +45,7 @@ export interface Held {
   readonly own: number;
   /** What grows with records, by what is held (`hub/tables/holding.ts`). */
   readonly known: Readonly<Record<string, Omit<Holding, 'what'>>>;
-  /** Keys that stand on the topics of which newest values are held, as the books of the streams say. */
+  /** Keys of topics that the streams have to know, as the books say. */
   readonly keys: Readonly<Record<string, number>>;
 }
 
