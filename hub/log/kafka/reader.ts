@@ -9,6 +9,7 @@ import { fetchOnce, type FetchedPartition } from './fetch.js';
 import type { Cluster } from './internals.js';
 import { bounds, leaders } from './offsets.js';
 import { decodeRecordSet, offsetAfter } from './record-batch.js';
+import { Stop } from './stop.js';
 
 /** How long the broker holds a request when there is no news. */
 const FOLLOW_WAIT_MS = 500;
@@ -35,9 +36,7 @@ interface Session {
   readonly places: Map<number, Place>;
   /** Requests whose answer has not come. */
   readonly open: Map<number, Promise<{ nodeId: number; answer: FetchedPartition[] }>>;
-  /** Settles when the reader is to stop. */
-  readonly stopped: Promise<undefined>;
-  readonly isStopped: () => boolean;
+  readonly stop: Stop;
 }
 
 /**
@@ -50,33 +49,20 @@ export async function* readTopic(
   options: ReadOptions,
   stop: AbortSignal,
 ): AsyncGenerator<ReadBatch> {
-  const signal = options.signal ? AbortSignal.any([options.signal, stop]) : stop;
-  let onAbort: () => void = () => undefined;
-  const stopped = new Promise<undefined>((resolve) => {
-    onAbort = () => resolve(undefined);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
+  const either = new Stop([options.signal, stop]);
   const topic = prefix + options.topic;
   try {
-    if (signal.aborted) return;
+    if (either.isStopped) return;
     const places = await startingPlaces(client, topic, options);
     for (const [partition, { next, end }] of places) {
       // News for who waits until all partitions have been seen.
       if (next >= end) yield { topic: options.topic, partition, records: [], next, end };
     }
-    yield* readWithRetry({
-      client,
-      options,
-      topic,
-      places,
-      open: new Map(),
-      stopped,
-      isStopped: () => signal.aborted,
-    });
+    yield* readWithRetry({ client, options, topic, places, open: new Map(), stop: either });
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!either.isStopped) throw error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    either.end();
   }
   if (stop.aborted && !options.signal?.aborted && options.until === 'end') {
     throw new LogError('CLOSED', `Read of ${options.topic}: the log was closed.`, 'never');
@@ -119,7 +105,7 @@ const caughtUp = (session: Session): boolean =>
 /** A failed connection is replaced: `follow` goes on for ever, `end` gives up after `RETRY_MS` without progress. */
 async function* readWithRetry(session: Session): AsyncGenerator<ReadBatch> {
   let failingSince: number | undefined;
-  for (let attempt = 1; !session.isStopped() && !caughtUp(session); attempt++) {
+  for (let attempt = 1; !session.stop.isStopped && !caughtUp(session); attempt++) {
     const cluster = session.client.cluster();
     try {
       for await (const batch of readConnected(session, cluster)) {
@@ -128,7 +114,7 @@ async function* readWithRetry(session: Session): AsyncGenerator<ReadBatch> {
         yield batch;
       }
     } catch (error) {
-      if (session.isStopped()) return;
+      if (session.stop.isStopped) return;
       failingSince ??= performance.now();
       const over = session.options.until === 'end' && performance.now() - failingSince > RETRY_MS;
       if (error instanceof LogError || over || !isPassing(error)) {
@@ -138,7 +124,7 @@ async function* readWithRetry(session: Session): AsyncGenerator<ReadBatch> {
         attempt,
         error: String(error),
       });
-      await Promise.race([sleep(backoff(attempt)), session.stopped]);
+      await session.stop.first([sleep(backoff(attempt))]);
       await skipRemoved(session);
     } finally {
       session.client.discard(cluster, Promise.allSettled(session.open.values()));
@@ -169,7 +155,7 @@ async function* readConnected(session: Session, cluster: Cluster): AsyncGenerato
   };
   for (const nodeId of byLeader.keys()) send(nodeId);
   while (open.size > 0) {
-    const arrived = await Promise.race([...open.values(), session.stopped]);
+    const arrived = await session.stop.first(open.values());
     if (arrived === undefined) return;
     open.delete(arrived.nodeId);
     if (arrived.answer.some((p) => MOVED.has(p.errorCode))) return;
@@ -177,7 +163,7 @@ async function* readConnected(session: Session, cluster: Cluster): AsyncGenerato
     send(arrived.nodeId);
     for (const { part, from, next, end } of steps) {
       const records = decodeRecordSet(part.set, session.options.topic, part.partition, from, part.aborted);
-      if (session.isStopped()) return;
+      if (session.stop.isStopped) return;
       yield { topic: session.options.topic, partition: part.partition, records, next, end };
     }
   }
