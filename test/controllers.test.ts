@@ -194,7 +194,7 @@ describe('a controller that fetches its list', () => {
   it('takes it as the example does: verified, then decided without the hub, and nobody after it has expired', async () => {
     const { list: whole } = await list('east');
     const line = whole.entries!.find((one) => one.split(' ')[1]!.split(',').includes('1'))!;
-    const taken = await example(runtime.facade.url, 'east');
+    const taken = await example(runtime.facade.url, 'east', '--at', String(now() / 1_000));
     expect([taken.stderr, taken.status]).toEqual(['', 0]);
     const second = String(now() / 1_000);
     const asked = ['--card', line.split(' ')[0]!, '--door', '1', '--at'];
@@ -230,7 +230,7 @@ describe('a controller that fetches its list', () => {
     );
     const said = await cardhub({}, 'controllers', '-c', join(dir, 'hub.yaml'));
     expect(said).toMatchObject({ exit: 1 });
-    const taken = await example(runtime.facade.url, 'east');
+    const taken = await example(runtime.facade.url, 'east', '--at', String(now() / 1_000));
     expect([taken.stderr, taken.status]).toEqual(['', 0]);
     await until('both to confirm it', async () => {
       const answer = await fetch(`${runtime.facade.url}/v1/revocations?card=${card}`);
