@@ -38,6 +38,7 @@ sources:
     const second = policyFile('second.json', { version: 'second', ttl: { allowMs: 0 } });
     expect(await run('switch', first)).toMatchObject({ exit: 0, document: { version: 'first', from: null } });
     expect(await run('switch', second)).toMatchObject({ document: { version: 'second', from: 'first' } });
+    expect(await run('switch', second)).toMatchObject({ exit: 0, document: { written: false } });
     const changed = policyFile('changed.json', { version: 'first', ttl: { allowMs: 5 } });
     expect(await run('switch', changed)).toMatchObject({ exit: 2 });
     expect(await run('rollback')).toMatchObject({ exit: 0, document: { version: 'first', from: 'second' } });

@@ -5,6 +5,13 @@ import { CliError } from './errors.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { addCommand, addGroup, type Call, type Frame } from './frame.js';
 
+/** Facts that are records of a source; the others are what was asked, and what the policy says. */
+const HAS_VERSION: ReadonlySet<string> = new Set([
+  ...(['card', 'person', 'door', 'grant', 'locker', 'classroom'] as const),
+]);
+/** Doors, too, but no decision looks at the age of theirs. */
+const HAS_AGE: ReadonlySet<string> = new Set(['card', 'person', 'grant', 'locker', 'classroom']);
+
 /** `cardhub explain decision <id>`: a decision of the past, rebuilt from its facts and the policy of then. */
 export function register(program: Command, frame: Frame): void {
   const group = addGroup(program, 'explain', { en: 'Why was it so?', zh: '解释过去的判定。' });
@@ -46,9 +53,10 @@ async function explain({ args, out, config }: Call<object>): Promise<ExitCode> {
     record.facts.map(({ kind, key, version, source, ageMs, values }) => [
       kind,
       key,
-      String(version),
+      // Sources that give no version are told apart from those whose first version it is.
+      version > 0 ? String(version) : HAS_VERSION.has(kind) ? 'none given 无' : '',
       source,
-      ageMs === null ? '' : String(ageMs),
+      ageMs !== null ? String(ageMs) : HAS_AGE.has(kind) ? 'not known 未知' : '',
       values ?? '',
     ]),
   );

@@ -7,6 +7,8 @@ import { withOwnJournal } from './own-journal.js';
 export interface Switched {
   readonly version: string;
   readonly from: string | null;
+  /** False: it was in force already. */
+  readonly written: boolean;
 }
 
 /** Switches through the hub that runs here, or else on the log itself; the next start finds it in force. */
@@ -19,8 +21,8 @@ export async function writeSwitch(config: Config, asked: PolicySwitch): Promise<
   return withOwnJournal(config, async ({ log, codec, journal }) => {
     try {
       const { record, version, from } = await switchRecord(log, codec, asked, Date.now());
-      await journal.append([record]);
-      return { version, from };
+      if (record !== null) await journal.append([record]);
+      return { version, from, written: record !== null };
     } catch (error) {
       if (error instanceof PolicySwitchError) throw new CliError('INPUT', error.message);
       throw error;

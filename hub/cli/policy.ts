@@ -257,6 +257,10 @@ async function give(
   const asked: PolicySwitch = { tenant: options.tenant ?? loaded.tenant, ...wanted };
   const done = await writeSwitch(loaded, asked);
   out.document(done);
-  out.line(`${done.from ?? 'none'} → ${done.version}: in force. 策略已生效。`);
+  out.line(
+    done.written
+      ? `${done.from ?? 'none'} → ${done.version}: in force. 策略已生效。`
+      : `${done.version} is in force already: nothing was written. 该策略已在生效，未写入。`,
+  );
   return EXIT.ok;
 }

@@ -343,8 +343,12 @@ function factsOf(context: Context, judgement: Judgement): Fact[] {
     const asOf = options.ignoreDataAge ? undefined : view.asOf(source, stream);
     return asOf === undefined ? undefined : Math.max(0, now - asOf);
   };
-  if (card !== undefined) facts.push(fact('card', card, age(card.source, 'cards')));
-  if (holder !== undefined) facts.push(personFact(context, holder));
+  const cardAge = card && age(card.source, 'cards');
+  if (card !== undefined) facts.push(fact('card', card, cardAge));
+  if (holder !== undefined) {
+    const sameSource = holder.source === card?.source;
+    facts.push(personFact(context, holder, sameSource ? cardAge : age(holder.source, 'cards')));
+  }
   if (right !== undefined) facts.push(fact('grant', right, age(right.source, 'grants')));
   if (judgement.passage !== undefined) {
     facts.push({ kind: 'event', key: '', source: door.source, version: 0, of: judgement.passage });

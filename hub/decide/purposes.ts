@@ -192,14 +192,17 @@ function answer(
   now: number,
 ): Decision {
   const { deny, warning, card, holder } = judgement;
-  const asOf = card === undefined ? undefined : view.asOf(card.source, 'cards');
-  const dataAgeMs = asOf === undefined ? undefined : Math.max(0, now - asOf);
+  const age = (source: string): number | undefined => {
+    const asOf = view.asOf(source, 'cards');
+    return asOf === undefined ? undefined : Math.max(0, now - asOf);
+  };
+  const dataAgeMs = card && age(card.source);
   const facts: Fact[] = [];
   if (card !== undefined) {
     const { key, version, source } = card;
     facts.push({ kind: 'card', key, version, source, ageMs: dataAgeMs, of: card });
   }
-  if (holder !== undefined) facts.push(personFact({ view, policy }, holder));
+  if (holder !== undefined) facts.push(personFact({ view, policy }, holder, age(holder.source)));
   if (judgement.place !== undefined) facts.push(judgement.place.fact);
   if (judgement.rule !== undefined) {
     facts.push({ kind: 'rule', key: judgement.rule.id, source: '', version: 0 });

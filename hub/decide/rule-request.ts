@@ -51,8 +51,11 @@ export function ruleRequestAtDoor(
   };
 }
 
-/** The holder as a fact; with the class of person where the policy asks for it. */
-export function personFact({ view, policy }: Deciding, holder: PersonFacts): Fact {
+/**
+ * The holder as a fact; with the class of person where the policy asks for it.
+ * @param ageMs of the cards of the holder's source: a person comes with the row of their card
+ */
+export function personFact({ view, policy }: Deciding, holder: PersonFacts, ageMs: number | undefined): Fact {
   const { key, version, source } = holder;
   const personClass = policy.asksPersonClass ? view.personClass?.(key) : undefined;
   return {
@@ -60,6 +63,7 @@ export function personFact({ view, policy }: Deciding, holder: PersonFacts): Fac
     key,
     version,
     source,
+    ageMs,
     of: personClass === undefined ? holder : { ...holder, personClass },
   };
 }

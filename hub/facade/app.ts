@@ -88,6 +88,8 @@ export interface FacadeOptions {
   readonly controllers?: ControllerParts;
   /** Absent: nobody may ask for balances. */
   readonly balances?: BalanceSource;
+  /** Names of the libraries of hub.yaml; absent: any is taken as it comes. */
+  readonly institutions?: ReadonlySet<string>;
   /** Lends and takes back; absent: the hub says who may borrow, and nothing else. */
   readonly library?: LibraryDesk;
   /** Told of a client that tries numbers out. */
@@ -128,7 +130,8 @@ export function createFacade(options: FacadeOptions): Hono {
     'identity',
     identityCheck({ ...parts, balances: options.balances }, watch),
   );
-  const library = { ...parts, library: options.library ?? decidesOnly };
+  const { institutions } = options;
+  const library = { ...parts, institutions, library: options.library ?? decidesOnly };
   const keys = createIdempotencyStore(options.now);
   const desk = libraryRest(library, watch, keys);
   for (const [name, handler] of Object.entries(desk)) own('POST', `/v1/library/${name}`, 'library', handler);

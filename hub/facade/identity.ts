@@ -111,7 +111,7 @@ function check(
     policyVersion: policy.version,
     ...(dataAgeMs !== undefined && { dataAgeMs }),
     ttlMs: null,
-    facts: factsOf(card, holder),
+    facts: factsOf(card, holder, dataAgeMs),
     ...(card !== undefined && { cardKey: card.key }),
   });
   if (card === undefined) return { answer: NOT_MATCHED, decision: decided(false, 'DENY_UNKNOWN_CARD') };
@@ -175,15 +175,23 @@ function stateOf(card: CardFacts, deny: string | undefined): string {
   return card.frozen ? 'FROZEN' : card.state;
 }
 
-function factsOf(card: CardFacts | undefined, holder: PersonFacts | undefined): Fact[] {
+/** @param ageMs of the card's source; a holder of the same source came with the card's row */
+function factsOf(
+  card: CardFacts | undefined,
+  holder: PersonFacts | undefined,
+  ageMs: number | undefined,
+): Fact[] {
   const facts: Fact[] = [];
-  if (card) facts.push({ kind: 'card', key: card.key, version: card.version, source: card.source, of: card });
+  if (card) {
+    facts.push({ kind: 'card', key: card.key, version: card.version, source: card.source, ageMs, of: card });
+  }
   if (holder) {
     facts.push({
       kind: 'person',
       key: holder.key,
       version: holder.version,
       source: holder.source,
+      ageMs: holder.source === card?.source ? ageMs : undefined,
       of: holder,
     });
   }

@@ -24,6 +24,7 @@ function desk(library?: LibraryDesk, change: Parameters<typeof card>[0] = {}) {
   const alarms: string[] = [];
   const app = createFacade({
     ...{ view, follower, decisions, now: () => NOW },
+    institutions: new Set(['main']),
     ...(library !== undefined && { library }),
     onEnumeration: (client) => alarms.push(client),
   });
@@ -41,6 +42,16 @@ function desk(library?: LibraryDesk, change: Parameters<typeof card>[0] = {}) {
 
 const READER = { card: 'core:1', institution: 'main' };
 const BOOK = { item: '0000000077', location: 'lobby' };
+
+it('refuses a library that there is not, and says nothing of the reader', async () => {
+  const { post } = desk();
+  const elsewhere = { ...READER, ...BOOK, institution: 'mian' };
+  for (const path of ['authenticate', 'checkout', 'checkin']) {
+    const answer = await post(`/v1/library/${path}`, elsewhere);
+    expect(answer).toMatchObject({ status: 400, code: 'UNKNOWN_INSTITUTION' });
+    expect(answer).not.toHaveProperty('match');
+  }
+});
 
 it('says who the reader is and that they may borrow, with a masked name and nothing else', async () => {
   const { post } = desk();

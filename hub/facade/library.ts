@@ -37,8 +37,14 @@ const TEXTS: ReadonlyMap<string, { readonly en: string; readonly zh: string }> =
   CODES['decision-reasons'].map(({ code, en, zh }) => [code, { en, zh }]),
 );
 
+export interface LibraryParts extends FacadeParts {
+  readonly library: LibraryDesk;
+  /** Names of the libraries (`sip2.institutions`); undefined: hub.yaml names none, so any is taken as it comes. */
+  readonly institutions?: ReadonlySet<string> | undefined;
+}
+
 export function libraryRest(
-  parts: FacadeParts & { readonly library: LibraryDesk },
+  parts: LibraryParts,
   watch: EnumerationWatch,
   store: IdempotencyStore,
 ): LibraryRest {
@@ -48,7 +54,9 @@ export function libraryRest(
       const caller = callerOf(c);
       if (!caller.mayFor('library')) return problem('FORBIDDEN', outsideAgreement('purpose'));
       if (!parts.ready()) return problem('NOT_READY', 'try again in a second', { 'retry-after': '1' });
-      return tooManyMisses(watch, caller.client) ?? answer(c, body);
+      return (
+        tooManyMisses(watch, caller.client) ?? unknownInstitution(parts.institutions, body) ?? answer(c, body)
+      );
     };
   const authenticate = asked((c, body) => authenticated(parts, watch, c, body));
   return {
@@ -65,6 +73,13 @@ export function libraryRest(
       asked((c, body) => checkedIn(parts, c, body)),
     ),
   };
+}
+
+/** As SIP2 has it: a name that is nobody's is refused before anything is said of the reader. None is any of them. */
+function unknownInstitution(known: ReadonlySet<string> | undefined, body: unknown): Response | undefined {
+  const named = (body as { readonly institution?: unknown } | null)?.institution;
+  if (known === undefined || typeof named !== 'string' || known.has(named)) return undefined;
+  return problem('UNKNOWN_INSTITUTION', 'institution: expected a name of sip2.institutions in hub.yaml');
 }
 
 function authenticated(parts: LendingParts, watch: EnumerationWatch, c: Context, body: unknown): Response {

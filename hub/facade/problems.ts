@@ -22,6 +22,7 @@ export type ProblemCode =
   | 'NOT_READY'
   | 'OVERLOADED'
   | 'LIBRARY_UNREACHABLE'
+  | 'UNKNOWN_INSTITUTION'
   | 'AUDIT_UNAVAILABLE'
   | 'INTERNAL';
 
@@ -71,6 +72,7 @@ export const PROBLEM_TITLES: Readonly<
     'The library gave no answer, and nothing is known',
     '图书馆系统无响应，结果未知',
   ],
+  UNKNOWN_INSTITUTION: [400, 'No library of this hub has this name', '本系统没有此名称的图书馆'],
   AUDIT_UNAVAILABLE: [
     503,
     'The decision could not be logged, which this door requires',

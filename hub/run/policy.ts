@@ -73,6 +73,13 @@ export interface PolicySwitch {
   readonly note?: string;
 }
 
+export interface PreparedSwitch {
+  /** Null: this very document is in force, so there is nothing to write. */
+  readonly record: LogRecord | null;
+  readonly version: string;
+  readonly from: string | null;
+}
+
 /**
  * The record of a switch. One record, so every follower changes over at once, between two decisions.
  * @throws PolicyError, PolicySwitchError
@@ -82,7 +89,7 @@ export async function switchRecord(
   codec: RecordCodec,
   { tenant, document, to, note }: PolicySwitch,
   now: number,
-): Promise<{ readonly record: LogRecord; readonly version: string; readonly from: string | null }> {
+): Promise<PreparedSwitch> {
   const history = await policyHistory(log, codec, tenant);
   const current = history.at(-1);
   const chosen = document ?? earlier(history, to);
@@ -96,6 +103,7 @@ export async function switchRecord(
     );
   }
   const from = current?.policyVersion ?? null;
+  if (current?.digest === digest) return { record: null, version, from };
   const why = note ?? (document === undefined ? `rolled back from ${from ?? 'nothing'}` : 'switched');
   return { record: recordOf(codec, tenant, chosen, now, why), version, from };
 }

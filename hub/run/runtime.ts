@@ -273,6 +273,7 @@ async function startAnswers(
     tenants: parts.tenants,
     candidates: parts.candidates,
     library,
+    ...(config.sip2 && { institutions: new Set(Object.keys(config.sip2.institutions)) }),
     balances: parts.balances,
     explain: (id) => explainDecision(explainParts(hub), id),
     publicUrl: config.facade.publicUrl,
@@ -450,8 +451,8 @@ async function startLocal(
         body as PolicySwitch,
         hub.now(),
       );
-      await journal.append([record]);
-      return { version, from };
+      if (record !== null) await journal.append([record]);
+      return { version, from, written: record !== null };
     },
     controllers: async () => ({
       controllers: controllers?.desk.reports() ?? [],
