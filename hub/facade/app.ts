@@ -130,12 +130,12 @@ export function createFacade(options: FacadeOptions): Hono {
     'identity',
     identityCheck({ ...parts, balances: options.balances }, watch),
   );
-  const { institutions } = options;
-  const library = { ...parts, institutions, library: options.library ?? decidesOnly };
+  const { institutions, library: lending = decidesOnly } = options;
+  const library = { ...parts, institutions, library: lending };
   const keys = createIdempotencyStore(options.now);
   const desk = libraryRest(library, watch, keys);
   for (const [name, handler] of Object.entries(desk)) own('POST', `/v1/library/${name}`, 'library', handler);
-  const { explain } = options;
+  const { explain, controllers } = options;
   if (explain !== undefined) {
     const explained = decisionExplained(explain, options.decisions);
     route(
@@ -144,7 +144,6 @@ export function createFacade(options: FacadeOptions): Hono {
       guard({ scope: 'explain', tenant: 'any', form: 'problem', action: DECISION }, explained),
     );
   }
-  const { controllers } = options;
   for (const [method, path, scope, handler] of controllers
     ? controllerRoutes(controllers, keys)
     : noControllers) {

@@ -264,9 +264,7 @@ async function startAnswers(
   const app = createFacade({
     view: parts.view,
     follower: parts.follower,
-    decisions,
-    now: hub.now,
-    metrics: parts.metrics,
+    ...{ decisions, now: hub.now, metrics: parts.metrics },
     ...(parts.rights && { access: parts.rights.access }),
     audit: parts.audit.writer,
     auditCheckpoint: () => parts.audit.checkpoint(),
