@@ -110,8 +110,6 @@ function followHeads({ log, codec }: HubParts, own: ChainId, onProblem: (error: 
 }
 
 /** What operators do is of three kinds, so that three people can hold the three rights. */
-export type { Right };
-
 const RIGHTS: Readonly<Record<string, Right>> = {
   alert: 'operate',
   'match-banks': 'operate',

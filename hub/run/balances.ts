@@ -1,6 +1,6 @@
 import type { TopicName } from '../../contracts/types.js';
+import type { ReadBatch } from '../log/log.js';
 import { createProjection } from '../log/projection.js';
-import { pause } from '../pause.js';
 import {
   BALANCE_PROJECTED,
   BALANCE_TOPICS,
@@ -11,6 +11,7 @@ import {
 } from '../views/balances.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
+import { followBatches } from './topics.js';
 
 /**
  * Holds balances from the moment in which a client may ask for them, and never where none may: a million accounts cost
@@ -31,7 +32,6 @@ export interface BalancesOptions {
   readonly onProblem: (what: string, error: unknown) => void;
 }
 
-const RETRY_MS = 1_000;
 /** Records between two turns of others. */
 const SLICE_RECORDS = 256;
 
@@ -65,8 +65,7 @@ function decoder({ codecs }: BalanceHub, topic: BalanceTopic): Decode {
   return createProjection(codecs.catalogue, topic, BALANCE_PROJECTED[topic]);
 }
 
-/** From its beginning until the signal; a read that fails is begun again where it stopped. */
-async function follow(
+function follow(
   hub: BalanceHub,
   topic: BalanceTopic,
   view: BalancesView,
@@ -74,29 +73,22 @@ async function follow(
   { onProblem }: BalancesOptions,
 ): Promise<void> {
   const decode = decoder(hub, topic);
-  const next = new Map<number, number>();
+  const problem = (error: unknown): void => onProblem(`balances ${topic}`, error);
   const apply = (key: string, value: Uint8Array | null): void => {
     try {
       view.apply(topic, key, value === null ? null : (decode(value) as BalanceValue[BalanceTopic]));
     } catch (error) {
       view.break(topic);
-      onProblem(`balances ${topic}`, error);
+      problem(error);
     }
   };
-  while (!signal.aborted) {
-    try {
-      for await (const batch of hub.log.read({ topic, until: 'follow', from: new Map(next), signal })) {
-        let count = 0;
-        for (const { key, value } of batch.records) {
-          apply(key, value);
-          if (++count % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
-        }
-        next.set(batch.partition, batch.next);
-        view.advance(topic, batch.partition, batch.next);
-      }
-    } catch (error) {
-      if (!signal.aborted) onProblem(`balances ${topic}`, error);
+  const applyAll = async ({ records, partition, next }: ReadBatch): Promise<void> => {
+    let count = 0;
+    for (const { key, value } of records) {
+      apply(key, value);
+      if (++count % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    await pause(RETRY_MS, signal);
-  }
+    view.advance(topic, partition, next);
+  };
+  return followBatches(hub.log, topic, applyAll, { signal, onProblem: problem });
 }

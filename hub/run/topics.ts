@@ -1,4 +1,4 @@
-import { LogError, type Log, type StoredRecord } from '../log/log.js';
+import { LogError, type Log, type ReadBatch, type StoredRecord } from '../log/log.js';
 import { pause } from '../pause.js';
 
 const RETRY_MS = 1_000;
@@ -16,16 +16,35 @@ export async function* recordsOf(log: Pick<Log, 'read'>, topic: string): AsyncGe
   }
 }
 
-/** Follows a topic from its beginning until the signal; a read that fails is begun again, so records come again. */
-export async function followTopic(
+interface Following {
+  readonly signal: AbortSignal;
+  readonly onProblem: (error: unknown) => void;
+}
+
+/** Follows a topic from its beginning until the signal: every record, once where `apply` does not throw. */
+export function followTopic(
   log: Pick<Log, 'read'>,
   topic: string,
   apply: (record: StoredRecord) => void,
-  { signal, onProblem }: { readonly signal: AbortSignal; readonly onProblem: (error: unknown) => void },
+  following: Following,
 ): Promise<void> {
+  return followBatches(log, topic, (batch) => batch.records.forEach(apply), following);
+}
+
+/** The same by batches. A read that fails is begun again behind the last batch that was applied. */
+export async function followBatches(
+  log: Pick<Log, 'read'>,
+  topic: string,
+  apply: (batch: ReadBatch) => void | Promise<void>,
+  { signal, onProblem }: Following,
+): Promise<void> {
+  const from = new Map<number, number>();
   while (!signal.aborted) {
     try {
-      for await (const batch of log.read({ topic, until: 'follow', signal })) batch.records.forEach(apply);
+      for await (const batch of log.read({ topic, until: 'follow', from: new Map(from), signal })) {
+        await apply(batch);
+        from.set(batch.partition, batch.next);
+      }
     } catch (error) {
       if (!signal.aborted) onProblem(error);
     }
