@@ -19,3 +19,35 @@ it('the example policy answers what its table says', () => {
 it('a table that is none is refused, and the sentence names the place', () => {
   expect(readTable({ cases: [{ name: 'x' }] })).toMatch(/\/cases\/0/);
 });
+
+it('a locker and a classroom bring their session and their lessons', () => {
+  const policy = compilePolicy(read('campus.yaml'));
+  const reasons = (defaults: object, ...cases: object[]) => {
+    const table = readTable({ defaults, cases: cases.map((one) => ({ name: '', expect: 'ALLOW', ...one })) });
+    if (typeof table === 'string') throw new Error(table);
+    return runTable(policy, table).map(({ came }) => came);
+  };
+  const whose = (holder: string) => ({ locker: { holder } });
+  expect(
+    reasons({ person: { key: 'core:1' } }, whose('core:1'), whose('core:2'), { locker: { card: 'card' } }),
+  ).toEqual(['ALLOW', 'DENY_NO_RIGHT', 'ALLOW']);
+  const room = (from: string, until: string) => ({
+    classroom: { lessons: [{ from, until, teachers: ['core:1'] }] },
+  });
+  // A lesson at another hour, or on another day, is none now.
+  expect(
+    reasons(
+      { at: '2026-11-23 10:00', person: { key: 'core:1' } },
+      room('10:20', '11:40'),
+      room('10:21', '11:40'),
+      room('2026-11-24 10:00', '2026-11-24 11:40'),
+    ),
+  ).toEqual(['ALLOW', 'DENY_TIME', 'DENY_TIME']);
+});
+
+it.each([
+  [{ locker: { ocupancy: 'FREE' } }, /\/cases\/0\/locker/],
+  [{ classroom: { lessons: [{ from: '8:00', until: '09:40', teachers: [] }] } }, /lessons\/0\/from/],
+])('a case with a place that is none is refused: %j', (place, says) => {
+  expect(readTable({ cases: [{ name: 'x', expect: 'ALLOW', ...place }] })).toMatch(says);
+});

@@ -3,15 +3,18 @@
  *
  *   defaults: what every case starts from      cases: what differs, and the reason expected
  *
- * A case is a small world: one card with its holder, one door (or another resource), at most one grant.
+ * A case is a small world: one card with its holder, one door (or another resource), at most one grant. A locker brings
+ * the session that is on, a classroom its lessons: what the hub otherwise has from their vendors (decide/places.ts).
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { evaluate } from '../decide/evaluate.js';
 import type {
   AlertFacts,
   CardFacts,
+  ClassroomFacts,
   DecisionView,
   DoorFacts,
+  LockerFacts,
   PersonFacts,
   Right,
   SentAttributes,
@@ -26,7 +29,7 @@ import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
 interface World {
   /** Shanghai time, `YYYY-MM-DD HH:MM`. */
   readonly at?: string;
-  /** Default door. */
+  /** Default: a door; with `locker` or `classroom` that one, and the action `open` or `power_on`. */
   readonly resource?: { readonly type: string; readonly id: string };
   readonly action?: string;
   /** A subject of the policy's own entities, in place of the card. */
@@ -47,6 +50,26 @@ interface World {
   readonly lastPassage?: { readonly direction: 'ENTER' | 'EXIT'; readonly minutesAgo: number };
   readonly alert?: { readonly state: AlertFacts['state']; readonly level?: number };
   readonly sent?: SentAttributes;
+  /** The box; `null`: the hub has no record of it. */
+  readonly locker?: {
+    /** Default OCCUPIED. */
+    readonly occupancy?: LockerFacts['occupancy'];
+    /** Person key of whoever has a bag in it. */
+    readonly holder?: string;
+    /** Key of the card that began the session; `card` is the one that asks. */
+    readonly card?: string;
+  } | null;
+  /** The room; `null`: the hub has no record of it. */
+  readonly classroom?: { readonly lessons: readonly Lesson[] } | null;
+}
+
+interface Lesson {
+  readonly id?: string;
+  /** Shanghai time, `YYYY-MM-DD HH:MM`, or `HH:MM` of the day of the case; without the margins of the policy. */
+  readonly from: string;
+  readonly until: string;
+  /** Person keys. */
+  readonly teachers: readonly string[];
 }
 
 export interface PolicyTable {
@@ -62,6 +85,30 @@ export interface CaseResult {
   readonly trace: readonly TraceStep[];
 }
 
+const TEXT = { type: 'string' };
+const TIME = { type: 'string', pattern: '^(\\d{4}-\\d{2}-\\d{2} )?([01]\\d|2[0-3]):[0-5]\\d$' };
+const locker = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: { occupancy: { enum: ['FREE', 'OCCUPIED', 'UNKNOWN'] }, holder: TEXT, card: TEXT },
+};
+const classroom = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  required: ['lessons'],
+  properties: {
+    lessons: {
+      type: 'array',
+      maxItems: 100,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['from', 'until', 'teachers'],
+        properties: { id: TEXT, from: TIME, until: TIME, teachers: { type: 'array', items: TEXT } },
+      },
+    },
+  },
+};
 const world = {
   at: { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}$' },
   resource: { type: 'object' },
@@ -75,6 +122,8 @@ const world = {
   lastPassage: { type: 'object', required: ['direction', 'minutesAgo'] },
   alert: { type: 'object', required: ['state'] },
   sent: { type: 'object' },
+  locker,
+  classroom,
 };
 const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile<PolicyTable>({
   type: 'object',
@@ -116,17 +165,25 @@ export function runTable(policy: Policy, { defaults = {}, cases }: PolicyTable):
     };
     const now = timeOf(one.at ?? '2026-11-23 10:00');
     const trace: TraceStep[] = [];
-    const resource = one.resource ?? { type: 'door', id: 'door' };
+    const [resource, action] = askedOf(one);
     const request = {
       subject: (one.subject ?? { type: 'card', id: 'card' }) as { type: 'card'; id: string },
       resource: resource.id,
       resourceType: resource.type,
-      action: one.action ?? 'enter',
+      action: one.action ?? action,
       sent: one.sent,
     };
     const { reason } = evaluate(viewOf(one, now), policy, request, now, { trace });
     return { name, expected: expect, came: reason, ok: reason === expect, trace };
   });
+}
+
+/** What is asked about, and what is asked there if the case does not say. */
+function askedOf({ resource, locker, classroom }: World) {
+  const there = locker ? 'locker' : classroom ? 'classroom' : 'door';
+  const asked = resource ?? { type: there, id: there };
+  const actions: Readonly<Record<string, string>> = { locker: 'open', classroom: 'power_on' };
+  return [asked, actions[asked.type] ?? 'enter'] as const;
 }
 
 function timeOf(text: string): number {
@@ -179,6 +236,26 @@ function viewOf(one: World, now: number): DecisionView {
       lastPassage && { direction: lastPassage.direction, occurredAt: now - lastPassage.minutesAgo * 60_000 },
     asOf: () => now - (one.dataAgeMs ?? 0),
     personClass: () => one.person?.personClass,
+    locker: (key) => lockerOf(one, { key, ...fact }),
+    classroom: (key) => classroomOf(one, { key, ...fact }, now),
     alert: () => alert && { key: 'alert', ...fact, state: alert.state, level: alert.level ?? 1 },
   };
+}
+
+type Named = Pick<LockerFacts, 'key' | 'source' | 'version'>;
+
+function lockerOf({ locker }: World, named: Named): LockerFacts | undefined {
+  if (!locker) return undefined;
+  const { occupancy = 'OCCUPIED', holder, card } = locker;
+  return { ...named, occupancy, holder, card };
+}
+
+function classroomOf({ classroom }: World, named: Named, now: number): ClassroomFacts | undefined {
+  if (!classroom) return undefined;
+  const today = new Date(now + SHANGHAI_OFFSET_MS).toISOString().slice(0, 10);
+  const at = (text: string): number => timeOf(text.includes(' ') ? text : `${today} ${text}`);
+  const lessons = classroom.lessons.map(({ id = 'lesson', from, until, teachers }) => ({
+    ...{ id, from: at(from), until: at(until), people: teachers },
+  }));
+  return { ...named, lessons };
 }
