@@ -127,3 +127,28 @@ it('behind a proxy the address is what the last believed proxy saw; what a clien
   expect(address('10.0.0.1')).toBe('10.0.0.1');
   expect(address('10.0.0.1', Array(20).fill('10.0.0.2').join())).toBe('10.0.0.1');
 });
+
+it('of tokens that were verified the oldest of 10,000 go and are verified again', async () => {
+  const clients = new Clients([client('desk')]);
+  const desk = clients.get('desk');
+  let now = 0;
+  let verified = 0;
+  const verifier = {
+    verify: async () => {
+      verified += 1;
+      return desk && { client: desk, expiresAt: Infinity };
+    },
+  };
+  const access = new ClientAccess({ clients, open: false, verifier, now: () => now, clock: () => now });
+  const ask = (i: number) => access.identify(`Bearer a.b.${i}`, '10.0.0.1');
+  for (let i = 0; i < 10_500; i++) {
+    now += 20;
+    expect(await ask(i)).toMatchObject({ ok: true });
+  }
+  verified = 0;
+  for (const i of [10_499, 500]) expect(await ask(i)).toMatchObject({ ok: true });
+  expect(verified).toBe(0);
+  now += 20;
+  await ask(499);
+  expect(verified).toBe(1);
+});

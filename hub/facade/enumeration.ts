@@ -4,7 +4,8 @@
  *
  *   watched ── 30 misses in a minute, and more than matched ──▶ alarm, and 429 until the minute is over
  *
- * A client whose readers misread now and then stays far below. Clients are those of hub.yaml, so their number is bounded.
+ * A client whose readers misread now and then stays far below. Of more than 1,000 clients those go first about whom there is
+ * nothing to tell.
  */
 import type { HealthCheck } from './health.js';
 
@@ -22,10 +23,21 @@ interface Window {
 }
 
 export interface EnumerationWatch {
+  /** Clients that are looked at. */
+  readonly clients: number;
   /** How long this client is not answered, ms; 0: it is. */
   throttledMs(client: string): number;
   note(client: string, matched: boolean): void;
   readonly check: HealthCheck;
+}
+
+/** Takes out those whose minute is over and that no check tells of any more; where there is none the oldest. */
+function makeRoom(windows: Map<string, Window>, at: number): void {
+  const [oldest = ''] = windows.keys();
+  for (const [client, { since, alarmedAt }] of windows) {
+    if (at - since >= WINDOW_MS && alarmedAt < at - TOLD_MS) windows.delete(client);
+  }
+  if (windows.size >= CLIENTS_MAX) windows.delete(oldest);
 }
 
 export function createEnumerationWatch(
@@ -37,12 +49,15 @@ export function createEnumerationWatch(
     const at = now();
     let window = windows.get(client);
     if (window === undefined) {
-      if (windows.size >= CLIENTS_MAX) windows.clear();
+      if (windows.size >= CLIENTS_MAX) makeRoom(windows, at);
       windows.set(client, (window = { since: at, misses: 0, matches: 0, alarmedAt: -Infinity }));
     } else if (at - window.since >= WINDOW_MS) Object.assign(window, { since: at, misses: 0, matches: 0 });
     return window;
   };
   return {
+    get clients() {
+      return windows.size;
+    },
     throttledMs(client) {
       const { since, alarmedAt } = windowOf(client);
       return alarmedAt >= since ? since + WINDOW_MS - now() : 0;

@@ -66,7 +66,7 @@ export async function fire(hub: Target, options: FireOptions): Promise<FireRepor
     const check = createCheck(document, secrets);
     const stream = hostileRequests(document, ids);
     const wires = Array.from({ length: connections }, () => new Wire(Number(new URL(url).port)));
-    const tally = createTally();
+    const tally = createTally(say);
     const from = performance.now();
     const weights: Weighed[] = [];
     let weighingS = 0;
@@ -96,7 +96,7 @@ export async function fire(hub: Target, options: FireOptions): Promise<FireRepor
     const { held: heldAtLast, errors } = await hub.weigh();
     return {
       ...{ requests, seed, secrets: secrets.length, seconds, sockets, weights, heldAtLast, errors },
-      ...tally,
+      ...foundBy(tally),
       growth: growthOf(weights),
     };
   } finally {
@@ -115,15 +115,22 @@ interface Tally {
   readonly asked: Record<string, number>;
   readonly findings: (Finding & { request: string })[];
   findingsInAll: number;
+  readonly say: (line: string) => void;
 }
 
-const createTally = (): Tally => ({
+const createTally = (say: Tally['say']): Tally => ({
+  say,
   statuses: {},
   unavailable: {},
   asked: {},
   findings: [],
   findingsInAll: 0,
 });
+
+/** All but how it is told. */
+function foundBy({ say: _say, ...found }: Tally): Omit<Tally, 'say'> {
+  return found;
+}
 
 async function once(
   wire: Wire,
@@ -162,7 +169,10 @@ function codeOf({ headers, body }: WireAnswer): string {
 
 function noteFinding(tally: Tally, finding: Finding & { readonly request: string }): void {
   tally.findingsInAll += 1;
-  if (tally.findings.length < SHOWN_MAX) tally.findings.push(finding);
+  if (tally.findings.length >= SHOWN_MAX) return;
+  tally.findings.push(finding);
+  // At once, too: a run of an hour that is ended before its end has told what it found.
+  tally.say(`${finding.rule}: ${finding.detail} to ${finding.request.slice(0, 300)}`);
 }
 
 /** What `fire` needs of a hub, wherever it runs. */
