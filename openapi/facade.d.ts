@@ -403,7 +403,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The hub can answer; each check with its outcome. */
+        /**
+         * The hub can answer; each check with its outcome.
+         * @description Where hub.yaml names clients, whoever brings no token learns only whether the hub is ready: no checks, and so of no
+         *     warning either, such as an alarm in force. The checks need the scope `operate`.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -1995,7 +1999,10 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            401: components["responses"]["Unauthorised"];
+            403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
+            429: components["responses"]["RateLimited"];
             /** @description Not ready. */
             503: {
                 headers: {

@@ -10,7 +10,7 @@ it('answers hostile clients as the OpenAPI document says, and tells none of the 
   expect(report.findings).toEqual([]);
   expect(report.errors).toEqual([]);
   expect(report.secrets).toBeGreaterThan(200);
-  for (const status of ['200', '400', '404', '405', '413', '431']) {
+  for (const status of ['200', '400', '401', '403', '404', '405', '413', '417', '431']) {
     expect(report.statuses, status).toHaveProperty(status);
   }
 }, 120_000);

@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessGrant, ControllerList } from '../../contracts/types.js';
@@ -334,4 +336,15 @@ describe('the list of a controller', () => {
     expect(text).not.toContain(entries[0]!.split(' ')[0]);
     expect(text).not.toContain('5630F009');
   });
+});
+
+it('keeping the lists for long leaves nothing behind on the signal that ends it', async () => {
+  const { view, lists } = world();
+  furnish(view);
+  const ending = new AbortController();
+  const running = lists.run(ending.signal);
+  await sleep(3_500); // looks for work once a second
+  expect(getEventListeners(ending.signal, 'abort').length).toBeLessThanOrEqual(1);
+  ending.abort();
+  await running;
 });

@@ -197,12 +197,13 @@ export class AllowLists {
   async #marked(signal: AbortSignal): Promise<void> {
     if (this.marks.cards.size === 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ANEW_EVERY_MS);
         const end = (): void => {
           clearTimeout(timer);
+          // However the wait ends: the signal lives as long as the hub, and so would what listens to it.
           signal.removeEventListener('abort', end);
           resolve();
         };
+        const timer = setTimeout(end, ANEW_EVERY_MS);
         this.marks.onMark(end);
         signal.addEventListener('abort', end);
         if (signal.aborted || this.marks.cards.size > 0) end();

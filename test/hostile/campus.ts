@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCampus } from '../../campus/main.js';
 import { writeDemoConfig } from '../../hub/demo/campus-config.js';
+import { DEMO_CLIENTS } from '../../hub/demo/clients.js';
 import { liveFirst } from '../../hub/demo/first-day.js';
 import { demoDesk } from '../../hub/demo/library-desk.js';
-import { knownIds, secretsOf, type KnownIds, type Secret } from './secrets.js';
+import { knownIds, secretsOf, type Credentials, type KnownIds, type Secret } from './secrets.js';
 
 /** A Thursday, 10:00 in Shanghai: banks are open, lessons are held. */
 const MORNING = Date.UTC(2026, 8, 10, 2);
@@ -19,7 +20,7 @@ export interface CampusArgument {
   readonly seed: number;
   /** `doors`: card core and doors alone, which is up soonest. */
   readonly systems: 'all' | 'doors';
-  /** `demo`: with its clients and its controller, by the machine's clock. */
+  /** `demo`: by the machine's clock. */
   readonly as: 'fire' | 'demo';
 }
 
@@ -50,19 +51,25 @@ export interface CampusUnderFire {
 
 export async function startCampusUnderFire(argument: CampusArgument): Promise<CampusUnderFire> {
   const { dir, people, seed, systems, as } = argument;
-  const isDemo = as === 'demo';
-  const clock = isDemo ? {} : { now: MORNING, rate: RATE };
+  const clock = as === 'demo' ? {} : { now: MORNING, rate: RATE };
   const campus = await startCampus({ dir: join(dir, 'campus'), seed, people, life: false, clock });
   liveFirst(campus);
   const desk = await demoDesk(0);
-  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: isDemo });
+  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: true });
+  const credentials = credentialsIn(dir);
   return {
     told: {
       config,
       clock: { wall: Date.now(), now: campus.clock.now(), rate: campus.clock.state().rate },
-      secrets: secretsOf(campus, readFileSync(config, 'utf8')),
-      ids: knownIds(campus),
+      secrets: secretsOf(campus, readFileSync(config, 'utf8'), credentials),
+      ids: knownIds(campus, credentials),
     },
     close: () => campus.close(),
   };
+}
+
+function credentialsIn(dir: string): Credentials {
+  const { gate, desk } = DEMO_CLIENTS;
+  const read = (file: string): string => readFileSync(join(dir, 'clients', file), 'utf8').trim();
+  return { staticKey: read(gate.file), client: desk.id, secret: read(desk.file) };
 }

@@ -48,13 +48,8 @@ export interface OpenApi {
 
 export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-/** Served only where hub.yaml names controllers or clients, which the hub of the demo does not. */
-const CONFIGURED = /^\/(v1\/(controllers|revocations)|oauth2|\.well-known\/(cardhub|jwks))/;
-
 export function openDocument(): OpenApi {
-  const document = parse(readFileSync(packagePath('openapi', 'facade.yaml'), 'utf8')) as OpenApi;
-  const served = Object.entries(document.paths).filter(([path]) => !CONFIGURED.test(path));
-  return { ...document, paths: Object.fromEntries(served) };
+  return parse(readFileSync(packagePath('openapi', 'facade.yaml'), 'utf8')) as OpenApi;
 }
 
 /** What stands at `#/components/…`. */

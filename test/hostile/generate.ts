@@ -16,7 +16,8 @@ export interface HostileRequest {
 }
 
 type Arb<T> = fc.Arbitrary<T>;
-const JSON_TYPE = ['content-type', 'application/json'] as const;
+const JSON_TYPE = 'application/json';
+const FORM_TYPE = 'application/x-www-form-urlencoded';
 const ODD_METHODS = [
   'GET',
   'PUT',
@@ -36,21 +37,25 @@ interface Target {
   readonly path: string;
   readonly operation: Operation;
   readonly schema: Schema | undefined;
+  /** Of its body. */
+  readonly type: typeof JSON_TYPE | typeof FORM_TYPE;
   readonly examples: readonly unknown[];
 }
 
 export function hostileRequests(document: OpenApi, ids: KnownIds): Arb<HostileRequest> {
   const targets = targetsOf(document);
   const target = fc.constantFrom(...targets);
-  const withBody = fc.constantFrom(...targets.filter(({ schema }) => schema !== undefined));
+  const bodied = targets.filter(({ schema }) => schema !== undefined);
+  const withBody = fc.constantFrom(...bodied);
+  const withJson = fc.constantFrom(...bodied.filter(({ type }) => type === JSON_TYPE));
   const valid = target.chain((it) => validOf(it, ids));
   return fc.oneof(
     { weight: 4, arbitrary: valid },
     { weight: 5, arbitrary: withBody.chain((it) => fromSchema(document, it, ids)) },
-    { weight: 6, arbitrary: withBody.chain((it) => bent(it, ids)) },
+    { weight: 6, arbitrary: withJson.chain((it) => bent(it, ids)) },
     { weight: 3, arbitrary: withBody.chain((it) => bytes(it, ids)) },
     { weight: 2, arbitrary: methods(target, ids) },
-    { weight: 3, arbitrary: valid.chain(headers) },
+    { weight: 3, arbitrary: valid.chain((good) => headers(good, ids)) },
     { weight: 2, arbitrary: paths(target, ids) },
     { weight: 1, arbitrary: valid.chain(protocol) },
   );
@@ -61,9 +66,11 @@ function targetsOf(document: OpenApi): Target[] {
     Object.entries(item)
       .filter(([method]) => METHODS.includes(method))
       .map(([method, operation]): Target => {
-        const media = operation.requestBody?.content['application/json'];
-        const examples = Object.values(media?.examples ?? {}).map(({ value }) => value);
-        return { method: method.toUpperCase(), path, operation, schema: media?.schema, examples };
+        const content = operation.requestBody?.content ?? {};
+        const type = content[FORM_TYPE] === undefined ? JSON_TYPE : FORM_TYPE;
+        const examples = Object.values(content[type]?.examples ?? {}).map(({ value }) => value);
+        const { schema } = content[type] ?? {};
+        return { method: method.toUpperCase(), path, operation, schema, type, examples };
       }),
   );
 }
@@ -77,16 +84,28 @@ function request(
   what: HostileRequest['what'],
   ids: KnownIds,
 ): Arb<HostileRequest> {
-  return fc.tuple(pathOf(it.path, ids), key).map(([path, idempotency]) => ({
+  return fc.tuple(pathOf(it.path, ids), key, credential(ids)).map(([path, idempotency, own]) => ({
     ...{ method: it.method, path, body, what },
-    headers: body === null ? [] : [JSON_TYPE, idempotency],
+    headers: [...own, ...(body === null ? [] : [['content-type', it.type] as const, idempotency])],
   }));
+}
+
+/** Most bring none and are let in as the facade's own, some are a controller's or a desk's. */
+function credential({ credentials }: KnownIds): Arb<readonly (readonly [string, string])[]> {
+  const { staticKey, client, secret } = credentials;
+  const basic = Buffer.from(`${client}:${secret}`).toString('base64');
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.constant([]) },
+    { weight: 2, arbitrary: fc.constant([['authorization', `Bearer ${staticKey}`] as const]) },
+    { weight: 1, arbitrary: fc.constant([['authorization', `Basic ${basic}`] as const]) },
+  );
 }
 
 /** Path parameters filled in: now with what exists, now with what looks like it. */
 function pathOf(template: string, ids: KnownIds): Arb<string> {
   const names = [...template.matchAll(/\{([^}]+)\}/g)].map(([, name = '']) => name);
   const value = fc.oneof(
+    ...(template.includes('/controllers/') ? [fc.constant(ids.controller), fc.constant(ids.controller)] : []),
     fc.constantFrom(...ids.cards, ...ids.doors, ...ids.people).map(encodeURIComponent),
     fc.uuid({ version: 7 }),
     fc.string({ minLength: 1, maxLength: 40 }).map((text) => encodeURIComponent(text).replaceAll('.', '%2E')),
@@ -100,11 +119,23 @@ function pathOf(template: string, ids: KnownIds): Arb<string> {
 
 /** An example of the document, with ids of this campus put in where it names some. */
 function validOf(it: Target, ids: KnownIds): Arb<HostileRequest> {
+  if (it.type === FORM_TYPE) return request(it, encoded(it, formOf(ids)), 'valid', ids);
   if (it.examples.length === 0) return request(it, it.schema === undefined ? null : json({}), 'valid', ids);
   return fc
     .constantFrom(...it.examples)
     .chain((example) => fc.infiniteStream(fc.nat()).map((draws) => withIds(example, ids, draws)))
     .chain((body) => request(it, json(body), 'valid', ids));
+}
+
+const formOf = ({ credentials: { client, secret } }: KnownIds): object => ({
+  ...{ grant_type: 'client_credentials', client_id: client, client_secret: secret },
+});
+
+/** A body as its content type wants it. */
+function encoded({ type }: Target, value: unknown): Buffer {
+  if (type === JSON_TYPE || typeof value !== 'object' || value === null) return json(value);
+  const fields = Object.entries(value).map(([name, one]): [string, string] => [name, String(one)]);
+  return Buffer.from(new URLSearchParams(fields).toString());
 }
 
 function withIds(value: unknown, ids: KnownIds, draws: Iterator<number>): unknown {
@@ -172,6 +203,8 @@ function textFor(name: string, ids: KnownIds): Arb<string> {
     institution: ['main', 'branch'],
     source: ['core', 'none'],
     item: ['0000000077', '1', '0000000078'],
+    client_id: [ids.credentials.client],
+    client_secret: [ids.credentials.secret],
   };
   const own = Object.hasOwn(words, name) ? (words[name] ?? []) : [];
   return fc.oneof(
@@ -183,7 +216,7 @@ function textFor(name: string, ids: KnownIds): Arb<string> {
 
 function fromSchema(document: OpenApi, it: Target, ids: KnownIds): Arb<HostileRequest> {
   const value = valueOf(document, it.schema ?? {}, '', ids, 0);
-  return value.chain((body) => request(it, json(body), 'schema', ids));
+  return value.chain((body) => request(it, encoded(it, body), 'schema', ids));
 }
 
 const DEPTH_MAX = 6;
@@ -379,12 +412,14 @@ const HEADERS: readonly (readonly [string, string])[] = [
 
 const ONCE: ReadonlySet<string> = new Set(['authorization', 'content-type']);
 
-function headers(good: HostileRequest): Arb<HostileRequest> {
-  return fc.array(fc.constantFrom(...HEADERS), { minLength: 1, maxLength: 4 }).map((more) => {
+function headers(good: HostileRequest, { credentials }: KnownIds): Arb<HostileRequest> {
+  const own = [`bearer  ${credentials.staticKey}`, `Bearer ${credentials.secret}`];
+  const all = [...HEADERS, ...own.map((value) => ['authorization', value] as const)];
+  return fc.array(fc.constantFrom(...all), { minLength: 1, maxLength: 4 }).map((more) => {
     // Of those that may come once the last one: twice they are refused, whatever they say.
-    const own = new Map(more.filter(([name]) => ONCE.has(name)));
-    const rest = [...good.headers, ...more].filter(([name]) => !own.has(name));
-    return { ...good, headers: [...rest, ...own], what: 'header' as const };
+    const once = new Map(more.filter(([name]) => ONCE.has(name)));
+    const rest = [...good.headers, ...more].filter(([name]) => !once.has(name));
+    return { ...good, headers: [...rest, ...once], what: 'header' as const };
   });
 }
 

@@ -1,6 +1,7 @@
 /** What of the simulated campus must never stand in an answer, and what may be asked about. */
 import type { Campus } from '../../campus/main.js';
 import { cardsAfter, rowOf } from '../../campus/world/world.js';
+import { DEMO_CONTROLLER } from '../../hub/demo/clients.js';
 import type { OpenDoor } from '../../hub/demo/story.js';
 
 export interface Secret {
@@ -18,6 +19,9 @@ export interface KnownIds {
   readonly open: OpenDoor | null;
   /** Chip numbers with `uid-hex`: sent, so that an answer about them comes. They must not come back either. */
   readonly uids: readonly string[];
+  readonly controller: string;
+  /** What two clients bring to say who they are. It must not come back either. */
+  readonly credentials: Credentials;
   readonly holders: readonly {
     readonly card: string;
     readonly schoolNumber: string;
@@ -25,11 +29,18 @@ export interface KnownIds {
   }[];
 }
 
+/** Of clients of the demo (hub/demo/clients.ts). */
+export interface Credentials {
+  readonly staticKey: string;
+  readonly client: string;
+  readonly secret: string;
+}
+
 const CARDS_MAX = 100_000;
 /** Shorter values occur by themselves. */
 const KEY_LENGTH_MIN = 16;
 
-export function secretsOf(campus: Campus, hubYaml: string): Secret[] {
+export function secretsOf(campus: Campus, hubYaml: string, credentials: Credentials): Secret[] {
   const { world } = campus;
   const secrets = new Map<string, Secret>();
   const add = (kind: Secret['kind'], text: string): void => {
@@ -52,6 +63,8 @@ export function secretsOf(campus: Campus, hubYaml: string): Secret[] {
   )) {
     add('key', value);
   }
+  add('key', credentials.staticKey);
+  add('key', credentials.secret);
   return [...secrets.values()];
 }
 
@@ -62,7 +75,7 @@ function stringsOf(value: unknown): string[] {
 
 const IDS_MAX = 40;
 
-export function knownIds(campus: Campus): KnownIds {
+export function knownIds(campus: Campus, credentials: Credentials): KnownIds {
   const rows = cardsAfter(campus.world, '', CARDS_MAX)
     .cards.map((card) => rowOf(campus.world, card))
     .slice(0, IDS_MAX);
@@ -72,6 +85,8 @@ export function knownIds(campus: Campus): KnownIds {
     people: held.map(({ sno }) => `core:${sno}`),
     doors: ['gate:D-00000', 'gate:D-00001'],
     open: null,
+    controller: DEMO_CONTROLLER.id,
+    credentials,
     uids: rows.map(({ cardid }) => cardid),
     holders: held.map(({ cardno, sno, name }) => ({
       card: `core:${cardno}`,
