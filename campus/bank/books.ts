@@ -4,6 +4,7 @@ import iconv from 'iconv-lite';
 import { hash32 } from '../world/prng.js';
 import { holderOfAccount } from '../world/accounts.js';
 import { hasLoads, loadsOfDay, signingOf, type LoadBank, type PlannedLoad } from '../world/loads.js';
+import { powerPaidOn } from '../world/power.js';
 import { person, schoolNumber } from '../world/people.js';
 import { compact, compactDate, startOfDay } from '../world/time.js';
 import type { World } from '../world/world.js';
@@ -133,7 +134,7 @@ const midnight = (day: string): number =>
 function bookOf(world: World, day: string): readonly Load[] {
   const start = midnight(day);
   if (Number.isNaN(start)) return [];
-  const all = [...loadRows(world, start), ...askedLoads(world, day), ...powerDebits(world, day)];
+  const all = [...loadRows(world, start), ...askedLoads(world, day), ...powerDebits(world, start)];
   return all.sort((a, b) => a.at - b.at || (a.bankReference < b.bankReference ? -1 : 1));
 }
 
@@ -194,20 +195,17 @@ function stateOf(world: World, reference: string, bank: LoadBank): LoadState | u
 }
 
 /** Orders for electricity whose payers were debited on this day, under the order's number. */
-function powerDebits(world: World, day: string): Load[] {
+function powerDebits(world: World, start: number): Load[] {
   const { cohorts } = world.store.meta;
-  const debits: Load[] = [];
-  for (const { value } of world.store.powerLog.getRange()) {
-    const { at, order } = value;
-    if (order.status !== 'PAID' || order.wallet || compactDate(at) !== day) continue;
+  const banks = powerPaidOn(world, start).filter(({ order }) => !order.wallet);
+  return banks.map(({ at, order }) => {
     const { sno, name } = person(world.base, cohorts, order.payer);
-    debits.push({
+    return {
       ...{ bankReference: order.bankRef, cardReference: order.no, customerNo: sno, name: name.trim() },
       ...{ account: accountOf(world.base.seed, order.payer), amountFen: order.fen },
       ...{ at, bank: 'wss', code: '404102' },
-    });
-  }
-  return debits;
+    };
+  });
 }
 
 const WIDTHS = [20, 20, 8, 14, 21, 21, 16, 12, 30, 6, 5] as const;

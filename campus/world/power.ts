@@ -4,6 +4,7 @@ import { deliverEnergy, whForFen } from './meters.js';
 import { classCode } from './people.js';
 import { hash32 } from './prng.js';
 import type { Rng } from './prng.js';
+import { startOfDay } from './time.js';
 import type { World } from './world.js';
 
 /**
@@ -116,6 +117,25 @@ function log(world: World, order: PowerOrder, at: number): void {
   const seq = (seqs[group] ?? 0) + 1;
   world.store.meta.powerSeq = { ...seqs, [group]: seq };
   world.store.powerLog.putSync([group, seq], { seq, at, order });
+  if (order.status === 'PAID') world.store.powerPaid.putSync([startOfDay(at), group, seq], 1);
+}
+
+/** Steps at which payers were debited on the day that begins at `midnight` (in Shanghai, epoch ms). */
+export function powerPaidOn(world: World, midnight: number): PowerStep[] {
+  const { meta, powerLog, powerPaid, tx } = world.store;
+  if (meta.powerPaid !== true) {
+    tx(() => {
+      for (const { key, value } of powerLog.getRange()) {
+        if (value.order.status === 'PAID') powerPaid.putSync([startOfDay(value.at), ...key], 1);
+      }
+      meta.powerPaid = true;
+    });
+  }
+  const steps = powerPaid.getKeys({
+    start: [midnight, '', 0],
+    end: [midnight + 1, '', 0],
+  });
+  return [...steps].flatMap(([, group, seq]) => powerLog.get([group, seq]) ?? []);
 }
 
 /** Steps whose time has come, in order of it. @returns how many were looked at */

@@ -60,6 +60,8 @@ export interface Meta {
   powerFrom?: number;
   powerOrders?: number;
   powerPlans?: number;
+  /** Payments for electricity stand in `powerPaid`; absent in a world that was made before there was that table. */
+  powerPaid?: true;
   /** Newest step of each group's log. */
   powerSeq?: Readonly<Partial<Record<DormGroup, number>>>;
   money: MoneyMeta;
@@ -86,6 +88,8 @@ export interface Store {
   /** What was delivered to a room's meter, by the room's number. */
   readonly meters: Database<readonly MeterMark[], number>;
   readonly powerLog: Database<PowerStep, [DormGroup, number]>;
+  /** Payers were debited: steps of `powerLog` by the day in Shanghai (its midnight, epoch ms). */
+  readonly powerPaid: Database<1, [number, DormGroup, number]>;
   /** Orders under way, by when they go on. */
   readonly powerDue: Database<PowerOrder, [number, number]>;
   /** Accounts that life has changed, by number. */
@@ -155,6 +159,7 @@ export function openStore(dir: string, fresh: () => Meta): Store {
     grants: root.openDB<Grant, string>({ name: 'grants' }),
     meters: root.openDB<readonly MeterMark[], number>({ name: 'meters' }),
     powerLog: root.openDB<PowerStep, [DormGroup, number]>({ name: 'power-log' }),
+    powerPaid: root.openDB<1, [number, DormGroup, number]>({ name: 'power-paid' }),
     powerDue: root.openDB<PowerOrder, [number, number]>({ name: 'power-due' }),
     desk: openDeskTables(root),
     accounts: root.openDB<AccountState, number>({ name: 'accounts' }),
