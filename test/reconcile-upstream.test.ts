@@ -186,3 +186,39 @@ it('finds what is planted by hand in the log, in the topics and in each stream',
   expect(proofs.get('core/top-ups')).toMatchObject({ differs: 0, missing: 0, twice: 1 });
   expect(proofs.get('lockers/lockers')).toMatchObject({ differs: 1, missing: 0 });
 });
+
+it('leaves out what was before the beginning of a stream that begins now, and finds what is lost behind it', async () => {
+  const all = config();
+  const sources = all.sources.flatMap((source) => {
+    if (source.name === 'core') return source;
+    const options = { ...source.options, eventsFrom: 'now' };
+    return source.name === 'gate' ? { ...source, options } : [];
+  });
+  const later = await openHub(
+    { ...all, dataDir: join(dir, 'later'), sources, banks: [] },
+    { connectors: Object.values(connectors), now: () => campus.clock.now(), once: true },
+  );
+  try {
+    later.follow(stop.signal);
+    const { deps } = later.streams.find(({ deps: { id } }) => id.includes('/gate/swipes/'))!;
+    const { streams, directory } = later;
+    const read = () =>
+      syncOnce({ streams, directory, owns: () => true, random: () => 0, signal: stop.signal });
+    const swipe = async (): Promise<void> => {
+      await control('life', { event: 'swipe' });
+      await control('clock', { advanceMs: MINUTE });
+    };
+    const look = () => proveUpstream(deps, stop.signal);
+    await read();
+    const before = await look();
+    expect(before).toMatchObject({ outcome: 'equal', equal: 0, missing: 0, hub: before.upstream });
+    expect(before.rows).toBeGreaterThan(0);
+    await swipe();
+    await read();
+    expect(await look()).toMatchObject({ outcome: 'equal', equal: 1, rows: before.rows + 1 });
+    await swipe();
+    expect(await look()).toMatchObject({ outcome: 'differs', equal: 1, differs: 1, missing: 0 });
+  } finally {
+    await later.close();
+  }
+});
