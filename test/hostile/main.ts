@@ -24,7 +24,7 @@ error, its memory grew, or a slow client was not ended. 2: an option that is non
  * that is compiled late. And for each 10,000 requests of the last half, when tables and caches are full: a leak of 100
  * bytes a request would be 1.
  */
-const GROWTH_MIB_MAX = 16;
+const GROWTH_MIB_MAX = 8;
 const SLOPE_MIB_MAX = 1;
 
 const OPTIONS = {
