@@ -1,4 +1,5 @@
 /** hub.yaml for the campus simulator over its sockets. */
+import { digestOf } from '../hub/clients/secrets.js';
 import type { CampusCredentials } from '../campus/credentials.js';
 
 export interface CampusAddress {
@@ -23,6 +24,8 @@ export const CONTROLLERS = {
   fetching: { id: 'fetching', profile: 'uid-hex' },
   driven: { id: 'driven', profile: 'dec10-le', serial: 405_419_896 },
 } as const;
+/** Static key of both; whoever brings none is let in to ask for decisions. */
+export const CONTROLLERS_KEY = 'a static key for benchmarks only';
 
 export function campusYaml({ urls, credentials }: CampusAddress, options: CampusHubOptions): string {
   const { core, access } = credentials;
@@ -33,7 +36,7 @@ export function campusYaml({ urls, credentials }: CampusAddress, options: Campus
 tenant: bench
 data: ./data
 secrets: { pseudonymKey: 'a key for benchmarks only' }
-facade: { host: 127.0.0.1, port: 0 }
+facade: { host: 127.0.0.1, port: 0, open: ${uhppotePort !== undefined} }
 sources:
   core:
     connector: card-core/gateway
@@ -61,7 +64,14 @@ function controllersYaml(uhppotePort: number): string {
   // As many as such a controller holds.
   const entriesMax = 40_000;
   const doors = CONTROLLER_DOORS.map((door, i) => `${i + 1}: ${door}`).join(', ');
-  return `controllers:
+  return `clients:
+  gates:
+    credentials: { staticKeys: ['${digestOf(CONTROLLERS_KEY)}'] }
+    scopes: [decide, controller]
+    purposes: [door]
+    doors: [${CONTROLLER_DOORS.join(', ')}]
+    networks: [127.0.0.1]
+controllers:
   ${fetching.id}: { doors: { ${doors} }, readerProfile: ${fetching.profile}, entriesMax: ${entriesMax} }
   ${driven.id}:
     doors: { ${doors} }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { newSecret } from '../hub/clients/secrets.js';
 import { packagePath } from '../hub/package-root.js';
 import { cardhubLines } from './cardhub.js';
 
@@ -16,6 +17,7 @@ import { cardhubLines } from './cardhub.js';
 
 const BATCH = 25;
 const KILLS = 2;
+const gate = newSecret();
 let dir: string;
 let path: string;
 let base: string;
@@ -33,6 +35,12 @@ beforeAll(async () => {
       school: {
         connector: 'reference-data/file',
         options: { file: packagePath('examples', 'qau', 'service-points.json') },
+      },
+    },
+    clients: {
+      gate: {
+        credentials: { staticKeys: [gate.digest] },
+        ...{ scopes: ['controller'], purposes: ['door'], doors: ['gate:d1'], networks: ['127.0.0.1'] },
       },
     },
     controllers: { east: { doors: { 1: 'gate:d1' }, readerProfile: 'dec10-le' } },
@@ -73,7 +81,7 @@ async function upload(first: number): Promise<number> {
   try {
     const answer = await fetch(`${base}/v1/controllers/east/events`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${gate.secret}` },
       body: JSON.stringify({ events }),
       signal: AbortSignal.timeout(5_000),
     });

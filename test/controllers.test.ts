@@ -8,6 +8,7 @@ import { startCampus, type Campus } from '../campus/start.js';
 import { UhppoteController } from '../campus/uhppote/controller.js';
 import { connectors } from '../connectors/index.js';
 import type { DoorEvent } from '../contracts/types.js';
+import { newSecret } from '../hub/clients/secrets.js';
 import { loadConfig } from '../hub/config/load.js';
 import type { Config } from '../hub/config/types.js';
 import { proveTopics } from '../hub/desk/reconcile.js';
@@ -27,6 +28,8 @@ import { cardhub } from './cardhub.js';
 const MORNING = Date.UTC(2026, 8, 10, 2);
 const SERIAL = 405_419_896;
 const DOORS = { 1: 'gate:D-00000', 2: 'gate:D-00001', 3: 'gate:D-00002', 4: 'gate:D-00003' };
+const gate = newSecret();
+const AS_GATE = { authorization: `Bearer ${gate.secret}` };
 let dir: string;
 let campus: Campus;
 let runtime: Runtime;
@@ -44,7 +47,14 @@ function loaded(): Config {
   const { core, access } = campus.credentials;
   const config = {
     ...{ version: 1, tenant: 'demo', data: './hub', log: { engine: 'embedded' } },
-    facade: { host: '127.0.0.1', port },
+    facade: { host: '127.0.0.1', port, open: true },
+    clients: {
+      gate: {
+        credentials: { staticKeys: [gate.digest] },
+        ...{ scopes: ['decide', 'controller'], purposes: ['door'], doors: Object.values(DOORS) },
+        networks: ['127.0.0.1'],
+      },
+    },
     sources: {
       core: {
         connector: 'card-core/gateway',
@@ -109,7 +119,9 @@ async function list(
   query = '',
   etag = '',
 ): Promise<{ status: number; etag: string; list: Served }> {
-  const answer = await fetch(`${url(id, 'allow-list')}${query}`, { headers: { 'if-none-match': etag } });
+  const answer = await fetch(`${url(id, 'allow-list')}${query}`, {
+    headers: { 'if-none-match': etag, ...AS_GATE },
+  });
   const body: unknown = answer.status === 200 ? await answer.json() : await answer.text();
   return { status: answer.status, etag: answer.headers.get('etag') ?? '', list: body as Served };
 }
@@ -117,7 +129,7 @@ async function list(
 async function upload(id: string, events: readonly object[]): Promise<Record<string, unknown>> {
   const answer = await fetch(url(id, 'events'), {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...AS_GATE },
     body: JSON.stringify({ events }),
   });
   return { status: answer.status, ...((await answer.json()) as object) };
@@ -164,7 +176,7 @@ beforeAll(async () => {
   bridge = await startBridge({
     controllers: runtime.hub.config.controllers,
     profiles: readerProfiles().profiles,
-    hub: hubClient(runtime.facade.url, undefined),
+    hub: hubClient(runtime.facade.url, gate.secret),
     listen: { host: '127.0.0.1', port: 0 },
     now,
     note: (note) => notes.push(note),
@@ -181,6 +193,11 @@ afterAll(async () => {
 });
 
 describe('a controller that fetches its list', () => {
+  const tokenFile = (): string => {
+    const path = join(dir, 'gate.key');
+    writeFileSync(path, gate.secret, { mode: 0o600 });
+    return path;
+  };
   const example = async (...args: string[]) => {
     const script = packagePath('examples', 'controller', 'allow_list.py');
     const child = spawn('python3', [script, ...args, '--state', join(dir, 'east.json')]);
@@ -194,7 +211,14 @@ describe('a controller that fetches its list', () => {
   it('takes it as the example does: verified, then decided without the hub, and nobody after it has expired', async () => {
     const { list: whole } = await list('east');
     const line = whole.entries!.find((one) => one.split(' ')[1]!.split(',').includes('1'))!;
-    const taken = await example(runtime.facade.url, 'east', '--at', String(now() / 1_000));
+    const taken = await example(
+      runtime.facade.url,
+      'east',
+      '--token-file',
+      tokenFile(),
+      '--at',
+      String(now() / 1_000),
+    );
     expect([taken.stderr, taken.status]).toEqual(['', 0]);
     const second = String(now() / 1_000);
     const asked = ['--card', line.split(' ')[0]!, '--door', '1', '--at'];
@@ -230,7 +254,14 @@ describe('a controller that fetches its list', () => {
     );
     const said = await cardhub({}, 'controllers', '-c', join(dir, 'hub.yaml'));
     expect(said).toMatchObject({ exit: 1 });
-    const taken = await example(runtime.facade.url, 'east', '--at', String(now() / 1_000));
+    const taken = await example(
+      runtime.facade.url,
+      'east',
+      '--token-file',
+      tokenFile(),
+      '--at',
+      String(now() / 1_000),
+    );
     expect([taken.stderr, taken.status]).toEqual(['', 0]);
     await until('both to confirm it', async () => {
       const answer = await fetch(`${runtime.facade.url}/v1/revocations?card=${card}`);
@@ -340,7 +371,10 @@ describe('a UHPPOTE controller behind the bridge', () => {
     Object.assign(device.faults, { dropEvents: false, cut: false, dropReplies: 2 });
     const last = device.events.at(-1)!.index;
     await until('every event', async () => {
-      const events = (await (await fetch(url('west', 'events'))).json()) as { last: number; gaps: object[] };
+      const events = (await (await fetch(url('west', 'events'), { headers: AS_GATE })).json()) as {
+        last: number;
+        gaps: object[];
+      };
       return events.last === last && events.gaps.length === 0;
     });
     const [online = 0] = westCards();
@@ -359,7 +393,10 @@ describe('a UHPPOTE controller behind the bridge', () => {
     runtime = await start();
     await until('the hub back', () => notes.some(({ kind }) => kind === 'hub-back'));
     await until('every event', async () => {
-      const events = (await (await fetch(url('west', 'events'))).json()) as { last: number; gaps: object[] };
+      const events = (await (await fetch(url('west', 'events'), { headers: AS_GATE })).json()) as {
+        last: number;
+        gaps: object[];
+      };
       return events.last === device.events.at(-1)!.index && events.gaps.length === 0;
     });
     const published = (await doorEvents()).filter(({ eventId }) =>

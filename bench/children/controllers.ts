@@ -12,7 +12,7 @@ import { HeldList } from '../../hub/doors/offline.js';
 import { startBridge, type Bridge } from '../../hub/uhppote/bridge.js';
 import { hubClient, type HubClient } from '../../hub/uhppote/hub-client.js';
 import { readerProfiles } from '../../transforms/reader-profiles.js';
-import { CONTROLLERS } from '../campus-hub.js';
+import { CONTROLLERS, CONTROLLERS_KEY } from '../campus-hub.js';
 import type { HubCard, HubReady } from './hub.js';
 
 export type ControllersMessage =
@@ -83,11 +83,11 @@ function noteGone(): void {
 }
 
 async function connect({ url, controllers }: HubReady): Promise<void> {
-  void fetchLists(hubClient(url, undefined));
+  void fetchLists(hubClient(url, CONTROLLERS_KEY));
   bridge = await startBridge({
     controllers,
     profiles: readerProfiles().profiles,
-    hub: hubClient(url, undefined),
+    hub: hubClient(url, CONTROLLERS_KEY),
     listen: { host: '127.0.0.1', port: 0 },
     now: Date.now,
     note: ({ kind, detail }) => {

@@ -18,7 +18,7 @@ export function register(program: Command, frame: Frame): void {
       zh: 'UHPPOTE 控制器：在线决策、下发名单、采集事件。',
     },
     examples: [
-      'cardhub bridge uhppote -c hub.yaml --listen 10.20.0.5:60001',
+      'CARDHUB_TOKEN=… cardhub bridge uhppote -c hub.yaml --listen 10.20.0.5:60001',
       'CARDHUB_TOKEN=… cardhub bridge uhppote --facade https://hub.example.edu.cn --listen 10.20.0.5:60001',
     ],
     more: 'It drives the controllers of hub.yaml that have a section `uhppote`, as a client of the facade. --listen is an address of this machine that the controllers reach. The token of its client is in CARDHUB_TOKEN.',
@@ -47,16 +47,22 @@ async function run({ frame, out, options, config }: Call<BridgeCommandOptions>):
       `--listen: expected an IPv4 address and a port, as 10.20.0.5:60001; came ${options.listen}`,
     );
   }
+  const token = frame.env['CARDHUB_TOKEN'] ?? '';
+  if (token === '') {
+    throw new CliError(
+      'CONFIG',
+      'CARDHUB_TOKEN: expected the static key or access token of the bridge (cardhub clients secret makes a key); came nothing',
+    );
+  }
   const log = pino({ level: loaded.logging.level }, pino.destination(2));
   const own = loaded.readers.profiles as unknown as Parameters<typeof readerProfiles>[0];
   const facade = options.facade ?? `http://${loaded.facade.host}:${loaded.facade.port}`;
-  const token = frame.env['CARDHUB_TOKEN'];
   let bridge;
   try {
     bridge = await startBridge({
       controllers: loaded.controllers,
       profiles: readerProfiles(own).profiles,
-      hub: hubClient(facade.replace(/\/$/, ''), token === '' ? undefined : token),
+      hub: hubClient(facade.replace(/\/$/, ''), token),
       listen: { host: at[1] ?? '', port: Number(at[2]) },
       now: frame.now,
       note: ({ controller, kind, detail }) => {

@@ -13,7 +13,7 @@ import { DecisionLog } from '../facade/decision-log.js';
 
 const key = newSecret();
 
-function facade(change: Partial<ClientConfig>) {
+function facade(change: Partial<ClientConfig>, kind: 'guarded' | 'open' | 'without clients' = 'guarded') {
   const decisions = new DecisionLog({
     sink: { encode: (record) => record, append: async () => undefined },
     ...{ replica: 'r1', pseudonym: (text: string) => text, now: () => NOW },
@@ -30,7 +30,9 @@ function facade(change: Partial<ClientConfig>) {
   const app = createFacade({
     ...{ view, decisions, metrics, follower: { ready: true, lag: 0, faults: [] }, now: () => NOW },
     candidates,
-    access: new ClientAccess({ clients, open: false, now: () => NOW }),
+    ...(kind !== 'without clients' && {
+      access: new ClientAccess({ clients, open: kind === 'open', now: () => NOW }),
+    }),
   });
   const ask = async (path: string, body?: unknown, token: string | null = key.secret) => {
     const response = await app.request(path, {
@@ -104,6 +106,27 @@ it('money and bank signing need a scope of their own, which no open facade has',
   });
   expect(OPEN.may('balance') || OPEN.may('bank-signing')).toBe(false);
 });
+
+it.each(['open', 'without clients'] as const)(
+  'a facade that is %s decides for whoever asks, and keeps the lists of controllers for those who say who they are',
+  async (kind) => {
+    const { ask } = facade({ scopes: ['decide', 'controller'], purposes: ['door'], doors: 'all' }, kind);
+    expect((await ask(EVALUATION, at('gate:d1'), null)).status).toBe(200);
+    for (const what of ['allow-list', 'events']) {
+      const refused = await ask(`/v1/controllers/east/${what}`, undefined, null);
+      expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+        401,
+        'Bearer realm="cardhub"',
+      ]);
+    }
+    // Its handlers are asked: there are no controllers here.
+    if (kind === 'open') {
+      expect(JSON.parse((await ask('/v1/controllers/east/allow-list')).text)).toMatchObject({
+        code: 'NOT_CONFIGURED',
+      });
+    }
+  },
+);
 
 it('a purpose or a door outside the agreement is 403, in the same words for a door that there is not', async () => {
   const { ask } = facade({ scopes: ['decide'], purposes: ['door'], doors: ['gate:d1'] });

@@ -70,7 +70,7 @@ export function controllerSource(
   ];
 }
 
-/** Profiles must exist, a serial belongs to one controller, and the name of their source is taken. */
+/** Profiles must exist, a serial belongs to one controller, the name of their source is taken, and one must be able to ask. */
 export function checkControllers(document: SourceDocument): ConfigProblem[] {
   const data = asBlock(document.data);
   const controllers = asBlock(data['controllers']);
@@ -81,6 +81,12 @@ export function checkControllers(document: SourceDocument): ConfigProblem[] {
   if (Object.keys(controllers).length > 0 && Object.hasOwn(asBlock(data['sources']), CONTROLLERS)) {
     const message = `expected another name: the events of controllers have the source ${CONTROLLERS}`;
     say(['sources', CONTROLLERS], message);
+  }
+  const scopes = Object.values(asBlock(data['clients'])).map((client) => asBlock(client)['scopes']);
+  if (Object.keys(controllers).length > 0 && !scopes.flat().includes('controller')) {
+    const message =
+      'expected a client with the scope controller: a list has the chip numbers of cards, so no open facade gives it';
+    say(['controllers'], message);
   }
   const profiles = [...Object.keys(BUILT_IN), ...Object.keys(asBlock(asBlock(data['readers'])['profiles']))];
   const serials = new Map<unknown, string>();

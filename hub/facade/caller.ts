@@ -48,8 +48,11 @@ export interface Caller {
 }
 
 const yes = (): boolean => true;
-/** What no open facade answers: money and banks are for those with an agreement. */
-const AGREED_ONLY: ReadonlySet<Scope> = new Set(['balance', 'bank-signing']);
+/**
+ * What no open facade answers: money, banks, and a controller's list, which has the chip numbers of everybody whom its
+ * doors let in, are for those with an agreement.
+ */
+const AGREED_ONLY: ReadonlySet<Scope> = new Set(['balance', 'bank-signing', 'controller']);
 
 export const OPEN: Caller = {
   client: 'anonymous',

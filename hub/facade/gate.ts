@@ -81,7 +81,7 @@ export interface Refused {
 }
 
 export interface GuardParts {
-  /** Undefined: everybody may do everything in the hub's own tenant. */
+  /** Undefined: everybody may do in the hub's own tenant what an open facade lets them. */
   readonly access: Access | undefined;
   readonly onRefused: (refused: Refused) => void;
   readonly audit?: AuditTrail | undefined;
@@ -92,7 +92,8 @@ export type Guard = (route: Guarded, handler: Answerer) => Answerer;
 export function createGuard({ access, onRefused, audit }: GuardParts): Guard {
   return (route, answerer) => {
     const handler = recorded(audit, route, answerer);
-    if (access === undefined) return handler;
+    const letsAllIn = (access?.open ?? true) && OPEN.may(route.scope);
+    if (access === undefined) return letsAllIn ? handler : (c) => refusal(c, route, 'CREDENTIAL_MISSING');
     const refused = (code: RefusalCode, client: string | undefined): void =>
       onRefused({ code, client, scope: route.scope, action: route.action });
     const refuse = (c: Context, code: RefusalCode, client?: string): Response => {
@@ -112,7 +113,7 @@ export function createGuard({ access, onRefused, audit }: GuardParts): Guard {
       refused(found.code, found.client);
       return tooMany(c, route, found);
     };
-    const open = access.open && (route.tenant === undefined || route.tenant === 'any');
+    const open = letsAllIn && (route.tenant === undefined || route.tenant === 'any');
     return (c) => {
       const authorization = header(c, 'authorization');
       if (authorization === undefined && open) {

@@ -7,7 +7,7 @@ async function refusal(status: number, body: string): Promise<unknown> {
   const server = createServer((_request, response) => response.writeHead(status).end(body));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
-  const hub = hubClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined);
+  const hub = hubClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'key');
   return hub.list('west', {}).catch((error: unknown) => error);
 }
 

@@ -55,8 +55,8 @@ export interface HubClient {
   ): Promise<EventsReport & { readonly refused: readonly number[] }>;
 }
 
-/** @param token static key or access token of the bridge's client; undefined: the facade is open */
-export function hubClient(base: string, token: string | undefined): HubClient {
+/** @param token static key or access token of the bridge's client */
+export function hubClient(base: string, token: string): HubClient {
   const ask = async (method: string, path: string, options: AskOptions = {}): Promise<Response> => {
     const { body, headers = {}, timeoutMs = ASK_MS_MAX, accept = [200] } = options;
     let answer: Response;
@@ -64,7 +64,7 @@ export function hubClient(base: string, token: string | undefined): HubClient {
       answer = await fetch(`${base}${path}`, {
         method,
         headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          authorization: `Bearer ${token}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...headers,
         },

@@ -21,8 +21,9 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Its entries are what the chips of a controller's readers say. */
-const isList = (path: string): boolean => /^\/v1\/controllers\/[^/]+\/allow-list$/.test(path);
+/** Its entries are what the chips of a controller's readers say; it is for those who say who they are. */
+const isList = ({ headers }: HostileRequest, path: string): boolean =>
+  /^\/v1\/controllers\/[^/]+\/allow-list$/.test(path) && headers.some(([name]) => name === 'authorization');
 const REFERENCE: ReadonlySet<string> = new Set(['/docs', '/openapi.yaml']);
 /** What a request that never reached a route may get. */
 const PROTOCOL_STATUSES: ReadonlySet<number> = new Set([400, 408, 413, 417, 431]);
@@ -78,7 +79,7 @@ export function createCheck(
       return { rule: 'SERVER_ERROR', detail: `${status} ${body.toString().slice(0, 200)}` };
     // The reference names people of the demo in its examples, since examples must exist.
     const bare = pathOf(request.path);
-    const secret = REFERENCE.has(bare) ? undefined : leak(body, isList(bare));
+    const secret = REFERENCE.has(bare) ? undefined : leak(body, isList(request, bare));
     if (secret !== undefined) return { rule: 'SECRET', detail: secret };
     const must = refusalOf(request);
     if (must !== undefined && status !== OVERLOADED) {
