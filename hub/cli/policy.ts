@@ -141,7 +141,8 @@ async function runTableOf(
   const policy = await readPolicy(cwd, file);
   const table = given ?? tableBeside(file);
   if (given === undefined && !existsSync(resolve(cwd, table))) return null;
-  const { readTable, runTable } = await import('../desk/policy-test.js');
+  const { readTable } = await import('../desk/policy-table.js');
+  const { runTable } = await import('../desk/policy-test.js');
   const read = readTable(await readDocument(cwd, table));
   if (typeof read === 'string') throw new CliError('INPUT', `${table}: ${read}`, { path: table });
   return runTable(policy, read);

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { compilePolicy } from '../decide/policy.js';
 import { packagePath } from '../package-root.js';
-import { readTable, runTable } from './policy-test.js';
+import { readTable } from './policy-table.js';
+import { runTable } from './policy-test.js';
 
 const read = (name: string) =>
   parse(readFileSync(packagePath('examples', 'policy', name), 'utf8')) as unknown;
@@ -46,8 +47,15 @@ it('a locker and a classroom bring their session and their lessons', () => {
 });
 
 it.each([
-  [{ locker: { ocupancy: 'FREE' } }, /\/cases\/0\/locker/],
+  [{ locker: { ocupancy: 'FREE' } }, /\/cases\/0\/locker has no key "ocupancy"/],
+  [{ card: { stat: 'EXPIRED' } }, /\/cases\/0\/card has no key "stat"/],
+  [{ card: { state: 'LOST' } }, /\/card\/state .*: NORMAL, NOT_ISSUED/],
+  [{ person: { class: 'STUDENT' } }, /\/person has no key "class"/],
+  [{ door: { class: 'LABORATORY' } }, /\/door has no key "class"/],
+  [{ grant: { validUntil: '2026-01-01' } }, /\/grant has no key "validUntil"/],
+  [{ grant: { schedule: [{ days: [8], from: '08:00', until: '09:00' }] } }, /\/days\/0/],
+  [{ lastPassage: { direction: 'IN', minutesAgo: 1 } }, /\/lastPassage\/direction/],
   [{ classroom: { lessons: [{ from: '8:00', until: '09:40', teachers: [] }] } }, /lessons\/0\/from/],
-])('a case with a place that is none is refused: %j', (place, says) => {
+])('a case with a key or a value that is none is refused: %j', (place, says) => {
   expect(readTable({ cases: [{ name: 'x', expect: 'ALLOW', ...place }] })).toMatch(says);
 });

@@ -6,10 +6,8 @@
  * A case is a small world: one card with its holder, one door (or another resource), at most one grant. A locker brings
  * the session that is on, a classroom its lessons: what the hub otherwise has from their vendors (decide/places.ts).
  */
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { evaluate } from '../decide/evaluate.js';
 import type {
-  AlertFacts,
   CardFacts,
   ClassroomFacts,
   DecisionView,
@@ -17,65 +15,13 @@ import type {
   LockerFacts,
   PersonFacts,
   Right,
-  SentAttributes,
   TraceStep,
 } from '../decide/model.js';
 import type { Policy } from '../decide/policy.js';
 import { compileSchedule } from '../decide/schedule.js';
-import type { RawSpan } from '../decide/schedule.js';
 import { epochDay } from '../decide/calendar.js';
 import { SHANGHAI_OFFSET_MS } from '../../transforms/time.js';
-
-interface World {
-  /** Shanghai time, `YYYY-MM-DD HH:MM`. */
-  readonly at?: string;
-  /** Default: a door; with `locker` or `classroom` that one, and the action `open` or `power_on`. */
-  readonly resource?: { readonly type: string; readonly id: string };
-  readonly action?: string;
-  /** A subject of the policy's own entities, in place of the card. */
-  readonly subject?: { readonly type: string; readonly id: string };
-  readonly card?: Partial<Omit<CardFacts, 'validFrom' | 'validUntil'>> & {
-    validFrom?: string;
-    validUntil?: string;
-  };
-  readonly person?: {
-    readonly state?: PersonFacts['state'];
-    readonly personClass?: string;
-    readonly key?: string;
-  };
-  readonly door?: Partial<DoorFacts>;
-  /** `null`: none. */
-  readonly grant?: { readonly direction?: Right['direction']; readonly schedule?: readonly RawSpan[] } | null;
-  readonly dataAgeMs?: number;
-  readonly lastPassage?: { readonly direction: 'ENTER' | 'EXIT'; readonly minutesAgo: number };
-  readonly alert?: { readonly state: AlertFacts['state']; readonly level?: number };
-  readonly sent?: SentAttributes;
-  /** The box; `null`: the hub has no record of it. */
-  readonly locker?: {
-    /** Default OCCUPIED. */
-    readonly occupancy?: LockerFacts['occupancy'];
-    /** Person key of whoever has a bag in it. */
-    readonly holder?: string;
-    /** Key of the card that began the session; `card` is the one that asks. */
-    readonly card?: string;
-  } | null;
-  /** The room; `null`: the hub has no record of it. */
-  readonly classroom?: { readonly lessons: readonly Lesson[] } | null;
-}
-
-interface Lesson {
-  readonly id?: string;
-  /** Shanghai time, `YYYY-MM-DD HH:MM`, or `HH:MM` of the day of the case; without the margins of the policy. */
-  readonly from: string;
-  readonly until: string;
-  /** Person keys. */
-  readonly teachers: readonly string[];
-}
-
-export interface PolicyTable {
-  readonly defaults?: World;
-  readonly cases: readonly (World & { readonly name: string; readonly expect: string })[];
-}
+import type { PolicyTable, World } from './policy-table.js';
 
 export interface CaseResult {
   readonly name: string;
@@ -83,75 +29,6 @@ export interface CaseResult {
   readonly came: string;
   readonly ok: boolean;
   readonly trace: readonly TraceStep[];
-}
-
-const TEXT = { type: 'string' };
-const TIME = { type: 'string', pattern: '^(\\d{4}-\\d{2}-\\d{2} )?([01]\\d|2[0-3]):[0-5]\\d$' };
-const locker = {
-  type: ['object', 'null'],
-  additionalProperties: false,
-  properties: { occupancy: { enum: ['FREE', 'OCCUPIED', 'UNKNOWN'] }, holder: TEXT, card: TEXT },
-};
-const classroom = {
-  type: ['object', 'null'],
-  additionalProperties: false,
-  required: ['lessons'],
-  properties: {
-    lessons: {
-      type: 'array',
-      maxItems: 100,
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['from', 'until', 'teachers'],
-        properties: { id: TEXT, from: TIME, until: TIME, teachers: { type: 'array', items: TEXT } },
-      },
-    },
-  },
-};
-const world = {
-  at: { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}$' },
-  resource: { type: 'object' },
-  action: { type: 'string' },
-  subject: { type: 'object' },
-  card: { type: 'object' },
-  person: { type: 'object' },
-  door: { type: 'object' },
-  grant: { type: ['object', 'null'] },
-  dataAgeMs: { type: 'integer', minimum: 0 },
-  lastPassage: { type: 'object', required: ['direction', 'minutesAgo'] },
-  alert: { type: 'object', required: ['state'] },
-  sent: { type: 'object' },
-  locker,
-  classroom,
-};
-const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile<PolicyTable>({
-  type: 'object',
-  additionalProperties: false,
-  required: ['cases'],
-  properties: {
-    defaults: { type: 'object', additionalProperties: false, properties: world },
-    cases: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 10_000,
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['name', 'expect'],
-        properties: { ...world, name: { type: 'string' }, expect: { type: 'string' } },
-      },
-    },
-  },
-});
-
-/** The table, or a sentence that says what is wrong with it. */
-export function readTable(document: unknown): PolicyTable | string {
-  if (validate(document)) return document;
-  const errors = validate.errors ?? [];
-  return errors
-    .map(({ instancePath, message }) => `${instancePath || '/'} ${message ?? 'is wrong'}`)
-    .join('; ');
 }
 
 export function runTable(policy: Policy, { defaults = {}, cases }: PolicyTable): CaseResult[] {
