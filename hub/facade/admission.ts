@@ -3,8 +3,9 @@
  * event loop reads all that have something to say, one after the other, and what is read late in a long turn has
  * waited longest. So each turn answers for a stated time, and tells the rest to come again (503, Retry-After).
  *
- *   turn begins ──▶ everything ──▶ 5 ms ──▶ decisions, 2 others ──▶ 15 ms ──▶ 2 others ──▶ turn ends: all over again
+ *   turn begins ──▶ everything ──▶ 5 ms ──▶ decisions, 2 others ──▶ 10 ms ──▶ 2 others ──▶ turn ends: all over again
  *
+ * What is admitted is read at once, and answered 32 together or when the turn has ended (listener.ts): some milliseconds more.
  * An admitted request then waits at most for the rest of one turn and its place in the next, far below 50 ms.
  *
  * A refusal costs a third of a decision, so clients that ask again at once could leave no time for anything else. Who
@@ -32,7 +33,7 @@ interface Share {
 }
 
 const SHARES: Readonly<Record<'decision' | 'other', Share>> = {
-  decision: { forMs: 15, least: 48 },
+  decision: { forMs: 10, least: 48 },
   other: { forMs: 5, least: 16 },
 };
 /**

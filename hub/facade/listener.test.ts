@@ -54,6 +54,19 @@ it('a body in pieces, cut inside a character, is read whole', async () => {
   expect(Buffer.from(answer, 'latin1').toString()).toContain('{"read":{"name":"张三"}}');
 });
 
+it('what comes in one turn is answered together, each with its own, also where some have gone meanwhile', async () => {
+  const { port } = await start();
+  const ask = (i: number) => talk(port, [`${head(6)}[${1_000 + i}]`], /\]\}$/);
+  const gone = connect(port, '127.0.0.1');
+  gone.on('connect', () => {
+    gone.write(`${head(3)}[1]`);
+    gone.destroy();
+  });
+  const answers = await Promise.all(Array.from({ length: 150 }, (_, i) => ask(i)));
+  const read = answers.map((answer) => /"read":\[(\d+)\]/.exec(answer)?.[1]);
+  expect(read).toEqual(answers.map((_, i) => String(1_000 + i)));
+});
+
 it('two requests in one packet get two answers, in order', async () => {
   const { port } = await start();
   const answer = await talk(port, [`${head(3)}[1]${head(3)}[2]GET / HTTP/1.1\r\nhost: x\r\n\r\n`], /got/);
