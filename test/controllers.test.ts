@@ -406,4 +406,11 @@ describe('a UHPPOTE controller behind the bridge', () => {
     const report = await proveTopics(runtime.hub.log, runtime.hub.codec);
     expect(report.filter(({ outcome }) => outcome !== 'equal')).toEqual([]);
   });
+
+  it('another one in its place counts its events from 1, and that is told', async () => {
+    const { port: at } = device;
+    await device.close();
+    device = await UhppoteController.start({ serial: SERIAL, now, port: at });
+    await until('the note', () => notes.some(({ kind }) => kind === 'events-begin-again'));
+  });
 });

@@ -8,6 +8,8 @@ interface BridgeCommandOptions {
   readonly listen: string;
 }
 
+const WARNINGS: ReadonlySet<string> = new Set(['trouble', 'silent', 'lost-events', 'events-begin-again']);
+
 /** `cardhub bridge uhppote`: drives controllers until SIGINT or SIGTERM. */
 export function register(program: Command, frame: Frame): void {
   const group = addGroup(program, 'bridge', { en: 'Bridges to door controllers.', zh: '门禁控制器桥接。' });
@@ -66,8 +68,7 @@ async function run({ frame, out, options, config }: Call<BridgeCommandOptions>):
       listen: { host: at[1] ?? '', port: Number(at[2]) },
       now: frame.now,
       note: ({ controller, kind, detail }) => {
-        const level = kind === 'trouble' || kind === 'silent' || kind === 'lost-events' ? 'warn' : 'info';
-        log[level]({ controller, kind }, detail);
+        log[WARNINGS.has(kind) ? 'warn' : 'info']({ controller, kind }, detail);
       },
     });
   } catch (error) {

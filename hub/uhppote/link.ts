@@ -31,7 +31,16 @@ const DECIDED_KEPT = 64;
 
 export interface LinkNote {
   readonly controller: string;
-  readonly kind: 'up' | 'silent' | 'hub-gone' | 'hub-back' | 'list' | 'decided' | 'lost-events' | 'trouble';
+  readonly kind:
+    | 'up'
+    | 'silent'
+    | 'hub-gone'
+    | 'hub-back'
+    | 'list'
+    | 'decided'
+    | 'lost-events'
+    | 'events-begin-again'
+    | 'trouble';
   readonly detail: string;
 }
 
@@ -60,6 +69,7 @@ export class Link {
   #isRead = false;
   #isUp = false;
   #hubUp = true;
+  #beginsAgain = false;
 
   constructor(readonly options: LinkOptions) {
     const { controller, profile, device, hub } = options;
@@ -105,9 +115,11 @@ export class Link {
 
   async #contact(): Promise<void> {
     const { device, listener, now } = this.options;
+    const taken = this.#taking.taken ?? 0;
     try {
       const status = await device.request('get-status', {}, true);
       this.#taking.newest = Math.max(this.#taking.newest, status.index);
+      this.#compare(status.index, taken);
       if (this.#isUp) return;
       await device.request('set-listener', { ...listener, interval: 0 });
       if (!(Math.abs(clockOf(status) - now()) <= CLOCK_OFF_MS_MAX)) {
@@ -121,6 +133,19 @@ export class Link {
       this.#isUp = false; // it may have been without power: everything is set again
       throw error;
     }
+  }
+
+  /** What it had before it was asked it still counts, unless it was reset or another one stands there now. */
+  #compare(newest: number, taken: number): void {
+    const beginsAgain = newest < taken;
+    if (beginsAgain && !this.#beginsAgain) {
+      this.#note(
+        'events-begin-again',
+        `its newest event is ${newest}, and the hub has ${taken} of it: it was reset or replaced. Give it another id in ` +
+          `hub.yaml (its events up to ${taken} are not taken under this one)`,
+      );
+    }
+    this.#beginsAgain = beginsAgain;
   }
 
   /** A long list is put piece by piece, and whatever is newer by then comes first. */
