@@ -43,21 +43,25 @@ export interface ControllerParts {
 /** Without a scope: public. */
 export type ControllerRoutes = readonly (readonly ['GET' | 'PUT' | 'POST', string, Scope | null, Answerer])[];
 
+const ID = '/v1/controllers/:id';
+const ROUTES = [
+  ['keys', 'GET', '/v1/controllers/jwks.json', null],
+  ['list', 'GET', `${ID}/allow-list`, 'controller'],
+  ['confirm', 'PUT', `${ID}/confirmation`, 'controller'],
+  ['upload', 'POST', `${ID}/events`, 'controller'],
+  ['events', 'GET', `${ID}/events`, 'controller'],
+  ['reports', 'GET', '/v1/controllers', 'operate'],
+  ['revocations', 'GET', '/v1/revocations', 'operate'],
+] as const;
+type Asked = (typeof ROUTES)[number][0];
+
+const routed = (answers: (asked: Asked) => Answerer): ControllerRoutes =>
+  ROUTES.map(([asked, method, path, scope]) => [method, path, scope, answers(asked)]);
+
 /** Where hub.yaml names no controllers, the same paths say so, to whoever may ask there. */
-export const noControllers: ControllerRoutes = (
-  [
-    ['GET', '/v1/controllers/jwks.json', null],
-    ['GET', '/v1/controllers/:id/allow-list', 'controller'],
-    ['PUT', '/v1/controllers/:id/confirmation', 'controller'],
-    ['POST', '/v1/controllers/:id/events', 'controller'],
-    ['GET', '/v1/controllers/:id/events', 'controller'],
-    ['GET', '/v1/controllers', 'operate'],
-    ['GET', '/v1/revocations', 'operate'],
-  ] as const
-).map(([method, path, scope]) => [
-  ...([method, path, scope] as const),
-  () => problem('NOT_CONFIGURED', 'hub.yaml names no controllers: docs/controllers.md'),
-]);
+export const noControllers: ControllerRoutes = routed(
+  () => () => problem('NOT_CONFIGURED', 'hub.yaml names no controllers: docs/controllers.md'),
+);
 
 const REVOCATIONS_MAX = 1_000;
 /** Lines of a list that are made text at once. */
@@ -83,17 +87,16 @@ export function controllerRoutes(
     };
   const writes = (write: (controller: ControllerConfig, body: unknown) => Promise<Response>): Answerer =>
     forIts((c, its) => idempotent(store, (_c, body) => write(its, body), 'done')(c));
-  const ID = '/v1/controllers/:id';
-  const of = (id: string) => json(eventsOf(desk.report(id)));
-  return [
-    ['GET', '/v1/controllers/jwks.json', null, () => json(desk.jwks, { 'cache-control': 'max-age=3600' })],
-    ['GET', `${ID}/allow-list`, 'controller', forIts((c, { id }) => allowList(c, desk, id))],
-    ['PUT', `${ID}/confirmation`, 'controller', writes(({ id }, body) => confirmation(desk, id, body))],
-    ['POST', `${ID}/events`, 'controller', writes((its, body) => events(its, body, { desk, upload }))],
-    ['GET', `${ID}/events`, 'controller', forIts((_c, { id }) => of(id))],
-    ['GET', '/v1/controllers', 'operate', (c) => controllers(c, desk)],
-    ['GET', '/v1/revocations', 'operate', (c) => revocations(c, desk)],
-  ];
+  const answers: Record<Asked, Answerer> = {
+    keys: () => json(desk.jwks, { 'cache-control': 'max-age=3600' }),
+    list: forIts((c, { id }) => allowList(c, desk, id)),
+    confirm: writes(({ id }, body) => confirmation(desk, id, body)),
+    upload: writes((its, body) => events(its, body, { desk, upload })),
+    events: forIts((_c, { id }) => json(eventsOf(desk.report(id)))),
+    reports: (c) => controllers(c, desk),
+    revocations: (c) => revocations(c, desk),
+  };
+  return routed((asked) => answers[asked]);
 }
 
 async function allowList(c: Context, desk: ControllerDesk, id: string): Promise<Response> {
