@@ -1,5 +1,5 @@
 import iconv from 'iconv-lite';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -154,6 +154,26 @@ test('a wrong configuration shows every problem with its place, and ends with 2'
   const asJson = await run(['doctor', '--json'], { cwd });
   const parsed = JSON.parse(asJson.stdout) as { error: { problems: unknown[] } };
   expect(parsed.error.problems).toHaveLength(3);
+});
+
+test.each([
+  [['demo', '--for', 'x'], '--for'],
+  [['demo', '--port', '65536'], '--port'],
+  [['demo', '--people', '1e3'], '--people'],
+  [['bridge', 'uhppote', '--listen', 'localhost:60001'], '--listen'],
+])('%j is refused before anything is made', async (argv, option) => {
+  const cwd = folderWith(HUB);
+  const { exit, stdout, stderr } = await run(argv, { cwd });
+  expect([exit, stdout]).toEqual([2, '']);
+  expect(stderr).toContain(option);
+  expect(readdirSync(cwd)).toEqual(['hub.yaml']);
+});
+
+test('the bridge without a token says which variable holds it', async () => {
+  const { exit, stderr } = await run(['bridge', 'uhppote', '--listen', '127.0.0.1:0'], {
+    cwd: folderWith(HUB),
+  });
+  expect([exit, stderr]).toEqual([2, expect.stringContaining('CARDHUB_TOKEN')]);
 });
 
 test('connector list and check', async () => {
