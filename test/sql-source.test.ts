@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { beginsNowContract, connectorContract, drain } from '../connectors/connector.contract.js';
 import { connectors } from '../connectors/index.js';
 import type { Connector, Cursor, Page, Stream } from '../connectors/sdk.js';
-import type { ClassroomUse, LibraryPatron, Loan, LockerUse } from '../contracts/types.js';
+import type { Classroom, ClassroomUse, LibraryPatron, Loan, LockerUse } from '../contracts/types.js';
 import { kindOf } from '../transforms/kinds.js';
 import { contextOf, valueOf } from '../transforms/mapping.test-support.js';
 import { cardhub } from './cardhub.js';
@@ -107,6 +107,8 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       INSERT INTO misc.swipe SELECT n, 'R10' || n % 3, '5630F009', 'power_on', timestamptz '2026-09-01 08:05+08' + n * interval '1 day',
         'C' || n, timestamptz '2026-09-01 08:00+08' + n * interval '1 day', timestamptz '2026-09-01 09:40+08' + n * interval '1 day'
         FROM generate_series(1, 20) n;
+      CREATE TABLE misc.room (room varchar(8) PRIMARY KEY, name varchar(32));
+      INSERT INTO misc.room SELECT 'R10' || n, '教' || n FROM generate_series(0, 9) n;
       GRANT USAGE ON SCHEMA lib, box, misc TO cardhub;
       GRANT SELECT ON ALL TABLES IN SCHEMA lib, box, misc TO cardhub;
       GRANT USAGE ON SCHEMA ykt, acs TO cardhub;
@@ -184,7 +186,13 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       columns: { areaId: 'area', buildingId: 'building', roomId: 'room', sydl: 'kwh' },
     },
   };
+  const TIMETABLE = `SELECT json_agg(json_build_object('id', s.lesson, 'from', s.lesson_from, 'until', s.lesson_until,
+      'teacher', '2010' || s.id) ORDER BY s.id) FROM misc.swipe s WHERE s.room = r.room`;
   const CONSOLES = {
+    rooms: {
+      query: `SELECT r.room, r.name, (${TIMETABLE}) AS lessons FROM misc.room r`,
+      ...{ key: ['room'], columns: { roomId: 'room', roomName: 'name', lessons: 'lessons' } },
+    },
     swipes: {
       ...{ table: 'misc.swipe', ...byId },
       columns: {
@@ -193,6 +201,11 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       },
     },
   };
+  connectorContract('classrooms/sql', {
+    rows: { swipes: 20, rooms: 10 },
+    pageRowsMax: 7,
+    open: async () => ({ connector: open('classrooms/sql', CONSOLES), dispose }),
+  });
   connectorContract('library/sql', {
     rows: { patrons: 30, loans: 60 },
     pageRowsMax: 7,
@@ -255,6 +268,18 @@ describeDatabase('PostgreSQL', 'a SQL source on PostgreSQL', () => {
       swiped,
     );
     expect(use).toMatchObject({ kind: 'POWERED_ON', timetable: 'IN_LESSON', lessonId: 'C1' });
+    const rooms = await mapped<Classroom>(
+      list(consoles.stream('rooms')),
+      'classroom',
+      'master.classroom',
+      swiped,
+    );
+    expect(rooms.map(({ lessons }) => lessons.length)).toEqual([6, 7, 7, 0, 0, 0, 0, 0, 0, 0]);
+    expect(rooms[3]).toMatchObject({ roomKey: 'core:R103', name: '教3', lessons: [] });
+    expect(rooms[1]?.lessons[0]).toEqual({
+      ...{ lessonId: 'C1', from: Date.UTC(2026, 8, 2), until: Date.UTC(2026, 8, 2, 1, 40) },
+      teacherKeys: ['core:20101'],
+    });
     const [meter] = (await list(open('power/sql', METERS).stream('rooms'))).flatMap((page) => page.rows);
     expect(meter).toMatchObject({
       id: '2/21/101',
