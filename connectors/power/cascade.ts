@@ -53,6 +53,7 @@ export const powerCascadeSpec: ConnectorSpec = {
       aid: {
         type: 'string',
         pattern: '^\\d{1,32}$',
+        examples: ['0030000000002501'],
         description: 'The power application; `cardhub connector check` lists those that there are.',
       },
       appKey: {

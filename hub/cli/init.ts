@@ -79,8 +79,17 @@ function specOf(specs: readonly ConnectorSpec[], kind: string): ConnectorSpec {
   throw new CliError('USAGE', `expected --connector to be one of: ${kinds}; came ${kind}`);
 }
 
+/** The name becomes a part of every key, so it says what the system is; a vendor's own folder names itself. */
+const NAMES: Readonly<Record<string, string>> = {
+  'card-core': 'core',
+  'access-control': 'gate',
+  'power/room-map': 'rooms',
+  'reference-data': 'campus',
+};
+
 function fromConnector(spec: ConnectorSpec): SampleSource {
-  return { name: spec.kind.startsWith('access-control') ? 'gate' : 'core', spec, options: {} };
+  const [system = spec.kind] = spec.kind.split('/');
+  return { name: NAMES[spec.kind] ?? NAMES[system] ?? system, spec, options: {} };
 }
 
 async function readGuess(path: string, shown: string): Promise<FileGuess> {

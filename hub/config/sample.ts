@@ -65,7 +65,7 @@ function sourceLines(source: SampleSource, variables: string[]): string[] {
 function optionLines(source: SampleSource, variables: string[]): string[] {
   const schema = source.spec.options;
   const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
-  const required = (schema['required'] ?? []) as readonly string[];
+  const required = neededOf(schema);
   const lines: string[] = [];
   for (const [name, property] of Object.entries(properties)) {
     if (typeof property['description'] === 'string')
@@ -99,8 +99,9 @@ function exampleOf(schema: JsonSchema): unknown {
   const first = (value: unknown): unknown => (Array.isArray(value) ? (value as unknown[])[0] : undefined);
   const known = schema['default'] ?? first(schema['examples']) ?? schema['const'] ?? first(schema['enum']);
   if (known !== undefined) return known;
+  // Of a block the branches say which keys it needs (neededOf); of anything else, what it is.
   const branch = first(schema['oneOf']) ?? first(schema['anyOf']);
-  if (branch !== undefined) return exampleOf(branch as JsonSchema);
+  if (branch !== undefined && schema['properties'] === undefined) return exampleOf(branch as JsonSchema);
   switch ([schema['type']].flat()[0]) {
     case 'integer':
     case 'number':
@@ -118,8 +119,18 @@ function exampleOf(schema: JsonSchema): unknown {
 
 function exampleObject(schema: JsonSchema): Record<string, unknown> {
   const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
-  const required = (schema['required'] ?? []) as readonly string[];
-  return Object.fromEntries(required.map((name) => [name, exampleOf(properties[name] ?? {})]));
+  return Object.fromEntries(neededOf(schema).map((name) => [name, exampleOf(properties[name] ?? {})]));
+}
+
+/** Keys without which the block is refused; where it must have one of several, the first of these. */
+function neededOf(schema: JsonSchema): readonly string[] {
+  const requiredOf = (one: unknown): readonly string[] =>
+    ((one as JsonSchema | undefined)?.['required'] ?? []) as readonly string[];
+  const choice = (schema['anyOf'] ?? schema['oneOf'] ?? []) as readonly unknown[];
+  const needed = new Set([...requiredOf(schema), ...requiredOf(choice[0])]);
+  const [first] = Object.keys((schema['properties'] ?? {}) as object);
+  if (needed.size === 0 && Number(schema['minProperties'] ?? 0) > 0 && first !== undefined) needed.add(first);
+  return [...needed];
 }
 
 function block(name: string, value: unknown, indent: number): string[] {
