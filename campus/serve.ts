@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -111,6 +112,8 @@ export async function listen(
   onError: (error: unknown) => void,
 ): Promise<Listening> {
   const closing = new AbortController();
+  // Every answer that is held back waits for it; so many at once are what a fault makes.
+  setMaxListeners(0, closing.signal);
   const server = createServer({ requestTimeout: 60_000 }, (request, response) => {
     respond(upstream, faults, request, response, closing.signal).catch((error: unknown) => {
       if (!closing.signal.aborted) onError(error);

@@ -105,8 +105,8 @@ export const REASON_MESSAGES: Readonly<Record<string, Message | undefined>> = {
     '网关正常，但其后的第三方系统无应答：系统停机或网络中断。',
   ),
   WINDOW_CLOSED: m(
-    'The bank is closed for the night; it is asked again when it opens.',
-    '银行日终结算时段暂停服务，开放后自动恢复。',
+    'The bank says that it is not open now; it is asked again when it opens.',
+    '银行当前不在服务时段（日终结算等），开放后自动恢复。',
   ),
   BUSY: m('The upstream system is busy.', '上游系统繁忙。'),
   WSDL_CHANGED: m('The bank has changed its interface description.', '银行接口描述（WSDL）已变更。'),

@@ -4,7 +4,7 @@ import type { Config } from '../config/types.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { addCommand, type Call, type Frame } from './frame.js';
 import { withReader } from './open-reader.js';
-import { ageWord, troubleWords } from './systems-table.js';
+import { ageWord, heldWords, troubleWords } from './systems-table.js';
 
 /** `cardhub status`: from the running hub, or from the log where none runs. */
 export function register(program: Command, frame: Frame): void {
@@ -107,6 +107,9 @@ function show(out: Call<object>['out'], found: HubStatus, now: number): void {
       out.line(
         `  ! ${sourcePartition}: the upstream's clock is ahead by 上游时钟超前 ${ageWord(aheadMs)}; set it 请校准`,
       );
+  }
+  for (const { sourcePartition, held } of found.streams) {
+    if (held !== null) out.line(`  ! ${sourcePartition}: ${heldWords(held.count)}`);
   }
   for (const { sourcePartition, trouble } of found.streams) {
     // A running hub of an earlier version says nothing of trouble.

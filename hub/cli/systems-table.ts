@@ -21,7 +21,7 @@ export function showSystems(out: Output, systems: readonly SystemState[]): void 
 }
 
 /** Why a system is not green, a line a cause. Streams that suffer from the same are named together. */
-export function remarksOf({ source, troubles, resting }: SystemState): string[] {
+export function remarksOf({ source, troubles, held, resting }: SystemState): string[] {
   const byCause = new Map<string, { streams: string[]; trouble: StreamTrouble }>();
   for (const { stream, trouble } of troubles) {
     const cause = byCause.get(`${trouble.code} ${trouble.reason}`);
@@ -31,9 +31,17 @@ export function remarksOf({ source, troubles, resting }: SystemState): string[] 
   const causes = [...byCause.values()].map(({ streams, trouble }) => {
     return `  ! ${source} (${streams.join(', ')}): ${troubleWords(trouble)}`;
   });
+  const missing = held.map(({ stream, count }) => `  ! ${source} (${stream}): ${heldWords(count)}`);
   return resting === null
-    ? causes
-    : [...causes, `  · ${source}, nothing to read yet 暂无可读数据: ${resting}`];
+    ? [...causes, ...missing]
+    : [...causes, ...missing, `  · ${source}, nothing to read yet 暂无可读数据: ${resting}`];
+}
+
+export function heldWords(count: number): string {
+  return (
+    `${count} are missing upstream, more than may go by themselves; nothing is taken away until you have looked. ` +
+    `上游缺少 ${count} 项，超过自动处理上限，确认前不作变更。 [cardhub snapshot list]`
+  );
 }
 
 /** Characters of an upstream's own words that are shown. */

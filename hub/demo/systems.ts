@@ -15,6 +15,8 @@ export interface SystemState {
   /** Of the oldest stream, ms; null: nothing has been read. */
   readonly ageMs: number | null;
   readonly troubles: readonly { readonly stream: string; readonly trouble: StreamTrouble }[];
+  /** So many are missing upstream, and stay until an operator has looked. */
+  readonly held: readonly { readonly stream: string; readonly count: number }[];
   /** What a connector says of a stream that has nothing to read yet (a bank's hours). */
   readonly resting: string | null;
 }
@@ -41,10 +43,13 @@ export function systemsOf(runtime: Runtime, remarks: Remarks): SystemState[] {
   const nameOf = new Map(planned.map(({ deps, config }) => [deps.id, config]));
   return sources.map(({ config, connector }) => {
     const own = streams.filter(({ sourcePartition }) => nameOf.get(sourcePartition)?.source === config.name);
-    const troubles = own.flatMap(({ sourcePartition, trouble }) => {
-      const stream = nameOf.get(sourcePartition)?.name ?? sourcePartition;
-      return trouble === null ? [] : [{ stream, trouble }];
-    });
+    const nameIn = (id: string): string => nameOf.get(id)?.name ?? id;
+    const troubles = own.flatMap(({ sourcePartition, trouble }) =>
+      trouble === null ? [] : [{ stream: nameIn(sourcePartition), trouble }],
+    );
+    const held = own.flatMap((one) =>
+      one.held === null ? [] : [{ stream: nameIn(one.sourcePartition), count: one.held.count }],
+    );
     const ages = own.filter(({ ageMs }) => ageMs >= 0).map(({ ageMs }) => ageMs);
     const rests = own.some(
       ({ asOf, caughtUpAt, trouble }) => asOf === 0 && caughtUpAt !== null && trouble === null,
@@ -55,7 +60,7 @@ export function systemsOf(runtime: Runtime, remarks: Remarks): SystemState[] {
       state: stateOf(own),
       records: own.reduce((sum, { published }) => sum + published, 0),
       ageMs: ages.length === 0 ? null : Math.max(...ages),
-      troubles,
+      ...{ troubles, held },
       resting: rests ? remarks.of(config.name) : null,
     };
   });
