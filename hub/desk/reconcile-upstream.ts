@@ -10,6 +10,7 @@ import type { LogRecord } from '../log/log.js';
 import type { RowBatch } from '../sync/rows.js';
 import type { StreamDeps } from '../sync/stream.js';
 import { EventLedger } from './event-ledger.js';
+import { readPositions } from './reconcile.js';
 import { judgeUnseen } from './unseen-events.js';
 
 /**
@@ -103,7 +104,7 @@ async function prove(deps: StreamDeps, signal: AbortSignal): Promise<UpstreamPro
   const { digests } = firstProgress();
   const memory = await rebuildMemory(deps, { digests, written: new Map() }, ledger);
   ledger.close();
-  const standing = await standingRecords(deps, Object.keys(kind.state));
+  const standing = await standingRecords(deps, await ownTopics(deps));
   const pass: Pass = { deps, memory, ledger, found: nothing(), standing, lookups: await deps.lookups() };
   const by: UpstreamProof['by'][number][] = [];
   let remark: string | null = null;
@@ -142,6 +143,14 @@ interface Standing {
   readonly gone: string[];
   /** Values of topics that are compared without what only the course of the readings decides, by `topic key`. */
   readonly values: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Swipes may make doors where nothing lists them; where another stream of the source does, its doors are not theirs. */
+async function ownTopics({ stream, log, codec, id }: StreamDeps): Promise<string[]> {
+  const { state, rows } = kindOf(stream.spec.maps);
+  const booked = (await readPositions(log, codec)).get(id)?.digests ?? {};
+  const lists: readonly string[] = rows;
+  return Object.keys(state).filter((topic) => lists.includes(topic) || (booked[topic]?.keys ?? 0) > 0);
 }
 
 async function standingRecords(deps: StreamDeps, topics: readonly string[]): Promise<Standing> {
