@@ -37,7 +37,7 @@ export async function sink(options: BenchOptions): Promise<BenchResult> {
     lines: [
       line('sink', 'rows/s', written),
       line('COPY', 'rows/s', copied),
-      line('sink / COPY', '', ratios(written, copied)),
+      line('sink / COPY', 'ratio', ratios(written, copied)),
     ],
   };
 }
@@ -84,7 +84,7 @@ export async function sqlSource(options: BenchOptions): Promise<BenchResult> {
     lines: [
       line('card-core/sql', 'rows/s', ours),
       line('bare SELECT', 'rows/s', bare),
-      line('card-core/sql / bare', '', ratios(ours, bare)),
+      line('card-core/sql / bare', 'ratio', ratios(ours, bare)),
     ],
   };
 }

@@ -53,10 +53,19 @@ export function readJson(c: Context): Body | Promise<Body> {
   const type = header(c, 'content-type');
   const fault = type === 'application/json' ? undefined : faultOfType(type);
   if (fault !== undefined) return { ok: false, code: 'UNSUPPORTED_MEDIA_TYPE', detail: fault };
+  if (isCoded(c)) return { ok: false, code: 'UNSUPPORTED_MEDIA_TYPE', detail: CODED };
   const incoming = (c.env as NodeBindings | undefined)?.incoming;
   if (incoming?.bodyTooLarge === true) return TOO_LARGE;
   if (incoming?.rawBody !== undefined) return parse(incoming.rawBody);
   return readBounded(c.req.raw.body).then((bytes) => (bytes === undefined ? TOO_LARGE : parse(bytes)));
+}
+
+export const CODED = 'expected a body as it is, without Content-Encoding';
+
+/** A body that says it is compressed is not read as if it were not (RFC 9110, 8.4). */
+export function isCoded(c: Context): boolean {
+  const coding = header(c, 'content-encoding');
+  return coding !== undefined && coding.toLowerCase() !== 'identity';
 }
 
 /** The body's bytes within the same limit; undefined: it is larger. */

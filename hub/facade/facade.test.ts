@@ -192,6 +192,13 @@ describe('POST /v1/identity/check', () => {
       code: 'UNSUPPORTED_MEDIA_TYPE',
       detail: expect.stringMatching(/send the body in UTF-8/) as unknown,
     });
+    const coded = (coding: string) =>
+      app.request('/v1/identity/check', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-encoding': coding },
+        body: '{"card":"core:1"}',
+      });
+    expect([(await coded('identity')).status, (await coded('gzip')).status]).toEqual([200, 415]);
   });
 
   it.each([

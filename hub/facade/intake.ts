@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono';
 import type { PushAnswer } from '../../connectors/sdk.js';
-import { BODY_BYTES_MAX, readBytes } from './body.js';
+import { BODY_BYTES_MAX, CODED, isCoded, readBytes } from './body.js';
 import { problem } from './problems.js';
 
 export type IntakeTaken =
@@ -18,6 +18,7 @@ export function intakeApp(take: (source: string, body: Uint8Array) => Promise<In
   const app = new Hono();
   let underWay = 0;
   app.post('/:source', async (c) => {
+    if (isCoded(c)) return problem('UNSUPPORTED_MEDIA_TYPE', CODED);
     const body = await readBytes(c);
     if (body === undefined) return problem('BODY_TOO_LARGE', `expected at most ${BODY_BYTES_MAX} bytes`);
     if (underWay >= UNDER_WAY_MAX) {

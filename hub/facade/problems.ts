@@ -40,7 +40,7 @@ export const PROBLEM_TITLES: Readonly<
     'The sharing agreement of this client does not allow this',
     '该客户端的共享协议不允许此操作',
   ],
-  UNSUPPORTED_MEDIA_TYPE: [415, 'Only application/json is understood here', '此处只接受 application/json'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'This type or coding is not understood here', '不支持此内容类型或编码'],
   BODY_TOO_LARGE: [413, 'The body is larger than the limit', '请求体超过上限'],
   METHOD_NOT_ALLOWED: [405, 'This method is not defined for this path', '该路径不支持此方法'],
   NOT_FOUND: [404, 'Nothing is served at this path', '该路径没有内容'],
