@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,13 +30,18 @@ function run(command: string, ...args: string[]): Promise<Ended> {
   });
 }
 
-/** Runs a block of the page: of what it says only the address, the folder and how the command is found are others. */
-async function block(page: string, n: number): Promise<string> {
+/** A block of the page: of what it says only the addresses, the folder and how the command is found are others. */
+function scriptOf(page: string, n: number): string {
   const blocks = [...readFileSync(packagePath(page), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```/gm)];
-  const script = (blocks[n]?.[1] ?? 'exit 9')
+  return (blocks[n]?.[1] ?? 'exit 9')
     .replaceAll('http://127.0.0.1:8080', hub.ready.url)
+    .replaceAll('127.0.0.1:60001', '127.0.0.1:0')
     .replaceAll('data/demo', hub.dir)
     .replaceAll('npx cardhub', `${process.execPath} dist/hub/cli/main.js`);
+}
+
+async function block(page: string, n: number): Promise<string> {
+  const script = scriptOf(page, n);
   const { stdout, stderr } = await run(
     'sh',
     '-c',
@@ -94,7 +99,33 @@ describe('examples/controller/README.md', () => {
     expect(told).toContain('{"published":1,"other":0,"refused":[],"last":1,"gaps":[]}');
     expect(told).toMatch(/^east +v\d+ +\d+ +v\d+ /m);
   });
+
+  it('drives the UHPPOTE controller by its bridge, each swipe decided by the hub', async () => {
+    const { exit, stdout, stderr } = await runUntil(scriptOf(page, 3), /door \d: opened/);
+    expect(exit, stderr).toBe(0);
+    expect(stdout).toMatch(/^Bridge runs.* 1 controllers/);
+    expect(stderr).not.toMatch(/trouble|lost-events|events-begin-again/);
+    expect((await run('sh', '-c', scriptOf(page, 4))).stdout).toMatch(/^west +v\d+ +\d+ +v\d+ /m);
+  });
 });
+
+/** Until it says so on stderr, then SIGTERM. */
+function runUntil(script: string, said: RegExp): Promise<Ended> {
+  const env = { ...process.env, CARDHUB_DATA: '' };
+  // `exec` in front of the command: the signal is for it, not for the shell.
+  const child = spawn('sh', ['-c', script.replace(process.execPath, `exec ${process.execPath}`)], {
+    ...{ cwd: packagePath(), timeout: 30_000, env },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (part) => (stdout += String(part)));
+  child.stderr.on('data', (part) => {
+    stderr += String(part);
+    if (said.test(stderr)) child.kill('SIGTERM');
+  });
+  return new Promise((resolve) => {
+    child.on('close', (exit) => resolve({ exit: exit ?? -1, stdout, stderr }));
+  });
+}
 
 describe('allow_list.py', () => {
   const list = (...args: string[]): Promise<Ended> =>

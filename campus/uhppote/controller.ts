@@ -10,31 +10,14 @@
  * Codes and offsets are written out here a second time on purpose: what the hub speaks is tried against another hand.
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { MemoryFile, readMemory, type Memory, type StoredCard, type StoredEvent } from './memory.js';
+import { dateAt, localText, parseTime } from './time.js';
 
 const HOST_SILENT_MS = 30_000;
-const SHANGHAI_MS = 8 * 3_600_000;
 const MAGIC = 0x55aaaa55;
 const DELETED = 0xffff_ffff;
 const OLDEST = 0;
 const NEWEST = 0xffff_ffff;
-
-interface StoredCard {
-  readonly from: string;
-  readonly to: string;
-  readonly doors: readonly number[];
-}
-
-export interface StoredEvent {
-  readonly index: number;
-  readonly type: number;
-  readonly granted: boolean;
-  readonly door: number;
-  readonly direction: number;
-  readonly card: number;
-  /** Epoch ms of the controller's clock. */
-  readonly at: number;
-  readonly reason: number;
-}
 
 export interface ControllerFaults {
   /** The cable: nothing comes in, nothing goes out. */
@@ -53,7 +36,12 @@ export interface UhppoteOptions {
   /** Events that it keeps. */
   readonly eventsMax?: number;
   readonly cardsMax?: number;
+  /** Where it keeps cards and events without power. Absent: they end with it. */
+  readonly file?: string;
 }
+
+const CHANGES_CARDS: ReadonlySet<number> = new Set([0x50, 0x52, 0x54]);
+const GONE: StoredCard = { from: '', to: '', doors: [] };
 
 export class UhppoteController {
   readonly faults: ControllerFaults = { cut: false, dropEvents: false, dropReplies: 0 };
@@ -71,11 +59,17 @@ export class UhppoteController {
   #listener: { host: string; port: number } | null = null;
   #pcControl = false;
   #hostAt = -Infinity;
+  readonly #file: MemoryFile | undefined;
 
   private constructor(
     readonly options: UhppoteOptions,
     readonly socket: Socket,
   ) {
+    const { file, serial } = options;
+    if (file !== undefined) {
+      this.#remember(readMemory(file, serial));
+      this.#file = new MemoryFile(file, serial, () => this.#memory());
+    }
     socket.on('message', (bytes, from) => this.#asked(bytes, from));
     socket.on('error', () => undefined);
   }
@@ -101,7 +95,19 @@ export class UhppoteController {
     return this.#events;
   }
 
+  #memory(): Memory {
+    const slots = this.#slots.map((slot) => (slot.card === DELETED ? null : slot));
+    return { slots, events: this.#events, index: this.#index };
+  }
+
+  #remember({ slots, events, index }: Memory): void {
+    this.#slots.push(...slots.map((slot) => slot ?? { card: DELETED, of: GONE }));
+    this.#events.push(...events);
+    this.#index = index;
+  }
+
   async close(): Promise<void> {
+    this.#file?.close();
     await new Promise<void>((resolve) => this.socket.close(() => resolve()));
   }
 
@@ -150,6 +156,7 @@ export class UhppoteController {
     const stored = { ...event, index: this.#index, at: this.options.now() + this.clockMs };
     this.#events.push(stored);
     if (this.#events.length > (this.options.eventsMax ?? 100_000)) this.#events.shift();
+    this.#file?.changed();
     if (this.#listener !== null && !this.faults.cut && !this.faults.dropEvents) {
       this.socket.send(this.#status(stored), this.#listener.port, this.#listener.host);
     }
@@ -204,11 +211,12 @@ export class UhppoteController {
 
   #cardCommand(code: number, bytes: Buffer, reply: Buffer): Buffer | null {
     const number = bytes.readUInt32LE(8);
+    if (CHANGES_CARDS.has(code)) this.#file?.changed();
     const at = this.#slots.findIndex(({ card }) => card === number);
     switch (code) {
       case 0x50: {
         const doors = [...bytes.subarray(20, 24)];
-        const of = { from: date(bytes, 12), to: date(bytes, 16), doors };
+        const of = { from: dateAt(bytes, 12), to: dateAt(bytes, 16), doors };
         const free = this.#slots.findIndex(({ card }) => card === DELETED);
         const isFull = at < 0 && free < 0 && this.#slots.length >= (this.options.cardsMax ?? 40_000);
         reply[8] = isFull ? 0 : 1;
@@ -217,7 +225,7 @@ export class UhppoteController {
       }
       case 0x52:
         if (at >= 0) {
-          this.#slots[at] = { card: DELETED, of: { from: '', to: '', doors: [] } };
+          this.#slots[at] = { card: DELETED, of: GONE };
           this.onDelete(number);
         }
         reply[8] = at >= 0 ? 1 : 0;
@@ -287,17 +295,4 @@ export class UhppoteController {
   #local(): string {
     return localText(this.options.now() + this.clockMs);
   }
-}
-
-/** `YYYY-MM-DDTHH:MM:SS` in Shanghai. */
-function localText(at: number): string {
-  return new Date(at + SHANGHAI_MS).toISOString().slice(0, 19);
-}
-
-function parseTime(hex: string): number {
-  return Date.parse(hex.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3T$4:$5:$6+08:00'));
-}
-
-function date(bytes: Buffer, at: number): string {
-  return bytes.toString('hex', at, at + 4).replace(/(....)(..)(..)/, '$1-$2-$3');
 }

@@ -107,7 +107,11 @@ async function play(
   const { demoDesk } = await import('../demo/library-desk.js');
   const desk = await demoDesk(wanted === 0 ? 0 : DESK_PORT);
   const log = brokers === undefined ? {} : { brokers };
-  const written = { dir, campus, systems: 'all', clients: true, ...log } as const;
+  const { startDemoController } = await import('../demo/uhppote.js');
+  const controller = await startDemoController({ dir, now: () => campus.clock.now() });
+  ending.push(() => controller.close());
+  const uhppotePort = controller.port;
+  const written = { dir, campus, systems: 'all', clients: true, uhppotePort, ...log } as const;
   const path = writeDemoConfig({ ...written, port, desk });
   const remarks = (await import('../demo/systems.js')).keepRemarks();
   const stop = new AbortController();
@@ -132,6 +136,7 @@ async function play(
     await askDesk(runtime, pair, out);
     const { tellClients } = await import('./demo-clients.js');
     tellClients({ out, cwd: frame.cwd, dir, url: facade.url });
+    (await import('./demo-uhppote.js')).tellBridge(out, frame, dir, uhppotePort);
     faultCommands(campus, out);
     out.line('\nLife goes on; Ctrl-C ends it. 模拟生活继续进行，按 Ctrl-C 结束。');
     await (await import('./demo-watch.js')).watchSystems({ runtime, remarks, out, now: frame.now, signal });

@@ -18,6 +18,8 @@ export interface DemoConfigOptions {
   readonly desk?: object;
   /** Clients and a controller beside whoever brings no credential (`clients.ts`); needs a port that is known. */
   readonly clients?: boolean;
+  /** UDP port of a UHPPOTE controller on the loopback, which comes with `clients`; absent: there is none. */
+  readonly uhppotePort?: number;
 }
 
 /**
@@ -39,7 +41,7 @@ export function writeDemoConfig(options: DemoConfigOptions): string {
       ...{ host: '127.0.0.1', port: options.port },
       ...(options.clients === true && { publicUrl: `http://127.0.0.1:${options.port}`, open: true }),
     },
-    ...(options.clients === true && demoClients(dir)),
+    ...(options.clients === true && demoClients(dir, options.uhppotePort)),
     ...(options.desk === undefined ? {} : { sip2: options.desk }),
     sources: options.systems === 'all' ? campusSources(campus) : doorSources(campus),
     ...(options.systems === 'all' && { banks: campusBanks() }),

@@ -6,6 +6,7 @@ import { writeDemoConfig } from '../../hub/demo/campus-config.js';
 import { DEMO_CLIENTS } from '../../hub/demo/clients.js';
 import { liveFirst } from '../../hub/demo/first-day.js';
 import { demoDesk } from '../../hub/demo/library-desk.js';
+import { startDemoController } from '../../hub/demo/uhppote.js';
 import { knownIds, secretsOf, type Credentials, type KnownIds, type Secret } from './secrets.js';
 
 /** A Thursday, 10:00 in Shanghai: banks are open, lessons are held. */
@@ -55,7 +56,11 @@ export async function startCampusUnderFire(argument: CampusArgument): Promise<Ca
   const campus = await startCampus({ dir: join(dir, 'campus'), seed, people, life: false, clock });
   liveFirst(campus);
   const desk = await demoDesk(0);
-  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: true });
+  const swipes = { dir, now: () => campus.clock.now(), port: 0, swipeEveryMs: 200 };
+  // Only the demo has it: the memory of the hub under fire is weighed.
+  const controller = as === 'demo' ? await startDemoController(swipes) : undefined;
+  const uhppote = controller === undefined ? {} : { uhppotePort: controller.port };
+  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: true, ...uhppote });
   const credentials = credentialsIn(dir);
   return {
     told: {
@@ -64,7 +69,10 @@ export async function startCampusUnderFire(argument: CampusArgument): Promise<Ca
       secrets: secretsOf(campus, readFileSync(config, 'utf8'), credentials),
       ids: knownIds(campus, credentials),
     },
-    close: () => campus.close(),
+    async close() {
+      await controller?.close();
+      await campus.close();
+    },
   };
 }
 
