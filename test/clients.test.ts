@@ -104,6 +104,7 @@ describe('examples/controller/README.md', () => {
     const { exit, stdout, stderr } = await runUntil(scriptOf(page, 3), /door \d: opened/);
     expect(exit, stderr).toBe(0);
     expect(stdout).toMatch(/^Bridge runs.* 1 controllers/);
+    expect(stderr).toMatch(/"kind":"decided","msg":"door \d: opened"/);
     expect(stderr).not.toMatch(/trouble|lost-events|events-begin-again/);
     expect((await run('sh', '-c', scriptOf(page, 4))).stdout).toMatch(/^west +v\d+ +\d+ +v\d+ /m);
   });

@@ -6,6 +6,7 @@ import { writeDemoConfig } from '../../hub/demo/campus-config.js';
 import { DEMO_CLIENTS } from '../../hub/demo/clients.js';
 import { liveFirst } from '../../hub/demo/first-day.js';
 import { demoDesk } from '../../hub/demo/library-desk.js';
+import { freePort } from '../../hub/demo/port.js';
 import { startDemoController } from '../../hub/demo/uhppote.js';
 import { knownIds, secretsOf, type Credentials, type KnownIds, type Secret } from './secrets.js';
 
@@ -60,7 +61,9 @@ export async function startCampusUnderFire(argument: CampusArgument): Promise<Ca
   // Only the demo has it: the memory of the hub under fire is weighed.
   const controller = as === 'demo' ? await startDemoController(swipes) : undefined;
   const uhppote = controller === undefined ? {} : { uhppotePort: controller.port };
-  const config = writeDemoConfig({ dir, campus, systems, port: 0, desk, clients: true, ...uhppote });
+  // A bridge finds the facade by the port in hub.yaml.
+  const port = as === 'demo' ? await freePort(0) : 0;
+  const config = writeDemoConfig({ dir, campus, systems, port, desk, clients: true, ...uhppote });
   const credentials = credentialsIn(dir);
   return {
     told: {
