@@ -128,7 +128,7 @@ function neededOf(schema: JsonSchema): readonly string[] {
     ((one as JsonSchema | undefined)?.['required'] ?? []) as readonly string[];
   const choice = (schema['anyOf'] ?? schema['oneOf'] ?? []) as readonly unknown[];
   const needed = new Set([...requiredOf(schema), ...requiredOf(choice[0])]);
-  const [first] = Object.keys((schema['properties'] ?? {}) as object);
+  const [first] = Object.keys(schema['properties'] ?? {});
   if (needed.size === 0 && Number(schema['minProperties'] ?? 0) > 0 && first !== undefined) needed.add(first);
   return [...needed];
 }
