@@ -17,6 +17,7 @@ import type { Caller } from '../facade/caller.js';
 import { callersAddress, Networks } from './networks.js';
 import { Rates } from './rate.js';
 import type { Client, Clients } from './registry.js';
+import type { SigningKeys } from './signing-keys.js';
 
 /** Verified tokens that are remembered; a token of 600 bytes costs 100 to 200 µs to verify, and 2 µs to find here. */
 const VERIFIED_MAX = 10_000;
@@ -54,6 +55,8 @@ export interface AccessOptions {
   readonly clients: Clients;
   /** Undefined: no client has tokens. */
   readonly verifier?: TokenVerifier | undefined;
+  /** Of the hub's own tokens: what they verified is forgotten when one of them goes. */
+  readonly keys?: Pick<SigningKeys, 'generation' | 'look'> | undefined;
   /** Who comes without a credential is let in as the facade's own: no clients are configured. */
   readonly open: boolean;
   readonly proxies?: readonly string[];
@@ -85,7 +88,8 @@ export class ClientAccess implements Access {
     if (authorization === undefined) return refused('CREDENTIAL_MISSING');
     const token = bearer(authorization);
     if (token === undefined) return refused('CREDENTIAL_INVALID');
-    if (this.generation !== this.options.clients.generation) this.forgetAll();
+    this.options.keys?.look(this.options.now());
+    if (this.generation !== this.newest) this.forgetAll();
     const digest = createHash('sha256').update(token).digest('base64url');
     const known = this.known.get(digest) ?? this.staticKey(digest);
     if (known !== undefined) {
@@ -128,12 +132,12 @@ export class ClientAccess implements Access {
   private verified(verifier: TokenVerifier, token: string, digest: string): Promise<Known | undefined> {
     let verifying = this.verifying.get(digest);
     if (verifying === undefined) {
-      const { generation } = this.options.clients;
+      const generation = this.newest;
       verifying = verifier
         .verify(token, this.options.now())
         .then((found) =>
           // A reload meanwhile: whoever asked gets an answer by the old agreement, the next one is verified anew.
-          found === undefined || generation !== this.options.clients.generation
+          found === undefined || generation !== this.newest
             ? found && this.knownOf(found)
             : this.remember(digest, found),
         )
@@ -159,7 +163,12 @@ export class ClientAccess implements Access {
 
   private forgetAll(): void {
     this.known.clear();
-    this.generation = this.options.clients.generation;
+    this.generation = this.newest;
+  }
+
+  /** Agreements are read anew, or a key that verified tokens has gone: both only count up. */
+  private get newest(): number {
+    return this.options.clients.generation + (this.options.keys?.generation ?? 0);
   }
 }
 

@@ -34,6 +34,8 @@ export class SigningKeys {
   /** The newest first. */
   private keys: readonly SigningKey[] = [];
   private lookedAt = -Infinity;
+  /** One more whenever a key has gone: what was verified with it is to be verified again. */
+  generation = 0;
 
   private constructor(
     private readonly dir: string,
@@ -62,6 +64,11 @@ export class SigningKeys {
     if (known !== undefined || now - this.lookedAt < LOOK_EVERY_MS) return known?.publicKey;
     await this.read(now);
     return this.keys.find((key) => key.kid === kid)?.publicKey;
+  }
+
+  /** Another hub that shares the folder may have revoked keys: whoever asks notices within {@link LOOK_EVERY_MS}. */
+  look(now: number): void {
+    if (now - this.lookedAt >= LOOK_EVERY_MS) void this.read(now).catch(() => undefined);
   }
 
   /** Public keys, for `/oauth2/jwks`. */
@@ -121,6 +128,7 @@ export class SigningKeys {
       const known = this.keys.find((key) => key.kid === kid) ?? (await this.load(name, madeAt, kid));
       if (known !== undefined) keys.push(known);
     }
+    if (this.keys.some((one) => !keys.includes(one))) this.generation += 1;
     this.keys = keys;
   }
 

@@ -211,6 +211,24 @@ describe("the hub's own tokens", () => {
     expect(statSync(join(dir, readdirSync(dir)[0]!)).mode & 0o777).toBe(0o600);
   });
 
+  it('that were used end when their key is revoked, here at once, and by another hub within seconds', async () => {
+    const { tokens, clients, keys, dir } = await hub();
+    let now = NOW;
+    const access = new ClientAccess({ clients, keys, open: false, verifier: tokens, now: () => now });
+    const use = async (token: string) => (await access.identify(`Bearer ${token}`, '127.0.0.1')).ok;
+    const give = async () => (await tokens.issue(clients.get('desk')!, ['identity'], now)).token;
+    const first = await give();
+    expect([await use(first), await use(first)]).toEqual([true, true]);
+    await keys.rotate((now += 1_000), true);
+    expect(await use(first)).toBe(false);
+    const second = await give();
+    expect(await use(second)).toBe(true);
+    const there = await SigningKeys.open(dir, AGE, now);
+    await there.rotate((now += 6_000), true);
+    await use(second); // looks into the folder, for the next one
+    await expect.poll(() => use(second)).toBe(false);
+  });
+
   it('are signed by a new key when the old one is of age; the old one goes when nothing of it can be left', async () => {
     const { keys, own } = await hub();
     const next = await keys.current(NOW + AGE);

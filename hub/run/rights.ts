@@ -44,7 +44,8 @@ export async function openRights(config: Config, options: RightsOptions): Promis
   const issued =
     publicUrl === undefined || !named ? undefined : await openTokens(config, publicUrl, clients, now);
   const access = new ClientAccess({
-    ...{ clients, now, open, verifier: issued?.tokens, proxies: config.facade.proxies },
+    ...{ clients, now, open, verifier: issued?.tokens, keys: issued?.keys },
+    proxies: config.facade.proxies,
   });
   if (issued === undefined || publicUrl === undefined) return { clients, access, keys: undefined, apps: {} };
   const endpoint = `${publicUrl}/oauth2/token`;
