@@ -144,6 +144,11 @@ describe('a fire', () => {
       return exits;
     };
     await inFire();
+    // One alarm a scope: it would take the fire away.
+    expect(await run('alert', 'set', 'lockdown', '--level', '2')).toMatchObject({
+      exit: 2,
+      document: { error: { message: expect.stringContaining('campus is in FIRE') as string } },
+    });
 
     await kill();
     expect(((await run('status')).document as HubStatus).alerts).toMatchObject([{ state: 'FIRE' }]);

@@ -9,7 +9,7 @@ import type { Alert, Door } from '../../contracts/types.js';
 import type { Log } from '../log/log.js';
 import type { RecordCodec } from '../sync/rows.js';
 import { turns } from '../turns.js';
-import { AlertsView } from '../views/alerts.js';
+import { ALERT_STATES, AlertsView } from '../views/alerts.js';
 import { DoorsView } from '../views/doors.js';
 import type { HubView } from '../views/view.js';
 import type { HubParts } from './hub.js';
@@ -44,7 +44,7 @@ export class AlertError extends Error {
   override readonly name = 'AlertError';
   readonly retry = 'never';
   constructor(
-    readonly code: 'ALERT_INVALID' | 'ALERT_UNKNOWN_SCOPE',
+    readonly code: 'ALERT_INVALID' | 'ALERT_UNKNOWN_SCOPE' | 'ALERT_GRAVER_IN_FORCE',
     message: string,
   ) {
     super(message);
@@ -108,6 +108,7 @@ export async function alertRecord(
   const before = (await readAlerts(log, codec, tenant)).newest.get(scope);
   // What was set while its door was there can be cleared when the door is gone.
   if (before === undefined || state !== 'NONE') checkScope(scope, doors);
+  if (before !== undefined) checkGravity(before.alert, state, now);
   const key = `${tenant}:${scope}`;
   const version = (before?.alert.version ?? 0) + 1;
   const alert: Alert = {
@@ -125,6 +126,17 @@ export async function alertRecord(
     replaces: before?.bytes ?? null,
   };
   return { record, alert, from: before?.alert.state ?? null };
+}
+
+/** A scope has one alarm: a lockdown in the place of a fire would close the doors that the fire holds open. */
+function checkGravity(before: Alert, state: Alert['state'], now: number): void {
+  const gravity = (of: string): number => (ALERT_STATES as readonly string[]).indexOf(of);
+  const ended = before.until !== null && before.until <= now;
+  if (state === 'NONE' || ended || gravity(state) >= gravity(before.state)) return;
+  throw new AlertError(
+    'ALERT_GRAVER_IN_FORCE',
+    `${before.scope} is in ${before.state}, which counts above ${state}: clear it first; nothing was set`,
+  );
 }
 
 /** A mistyped door in an emergency must not look like an alarm that is on. */
